@@ -1,0 +1,5 @@
+# Copyright: (c) 2026, The ansible_svc project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Hold the tests of ansible_svc: unit, integration, conformance and the sshd lab they run in."""
+
+from __future__ import annotations
