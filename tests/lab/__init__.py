@@ -16,6 +16,6 @@ from __future__ import annotations
 from tests.lab.accounts import Account
 from tests.lab.errors import LabError
 from tests.lab.lab import Lab, LabHost
-from tests.lab.playbook import PlaybookTimeout, RunResult
+from tests.lab.playbook import PlaybookTimeoutError, RunResult
 
-__all__ = ["Account", "Lab", "LabError", "LabHost", "PlaybookTimeout", "RunResult"]
+__all__ = ["Account", "Lab", "LabError", "LabHost", "PlaybookTimeoutError", "RunResult"]

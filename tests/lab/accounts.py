@@ -91,7 +91,7 @@ def _locked() -> Iterator[None]:
         with open(_LOCK, "w", encoding="ascii") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             try:
-                current = os.path.samestat(os.fstat(lock.fileno()), os.stat(_LOCK))
+                current = os.path.samestat(os.fstat(lock.fileno()), _LOCK.stat())
             except FileNotFoundError:
                 current = False
             if current:

@@ -201,9 +201,9 @@ class Lab:
     ) -> playbook.RunResult:
         """Run ansible-playbook to its end and close the ssh masters it left, which stock Ansible keeps on purpose.
 
-        book: a path, or the plays themselves. inventory: one host unless given. cfg: that of ansible_cfg() unless given.
-        env: variables beyond those of env(). command: another command than this environment's ansible-playbook.
-        Raises PlaybookTimeout.
+        book: a path, or the plays themselves. inventory: one host unless given. cfg: that of ansible_cfg() unless
+        given. env: variables beyond those of env(). command: another command than this environment's ansible-playbook.
+        Raises PlaybookTimeoutError.
         """
         path = self._write("playbook", "yml", json.dumps(book)) if _is_plays(book) else Path(os.fspath(book))  # type: ignore[arg-type]
         arguments = ["-i", str(inventory or self.inventory(1)), *extra_args, str(path.absolute())]

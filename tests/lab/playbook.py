@@ -49,7 +49,7 @@ class RunResult:
         return f"rc={self.rc} after {self.wall_s:.1f} s\n{self.stdout}\n{self.stderr}"
 
 
-class PlaybookTimeout(LabError):
+class PlaybookTimeoutError(LabError):
     """Report a run that did not end in time; result holds what it had said until then."""
 
     def __init__(self, timeout_s: float, result: RunResult) -> None:
@@ -73,8 +73,8 @@ def run(
 ) -> RunResult:
     """Run ansible-playbook (or command) with arguments, without standard input, in a session of its own.
 
-    Raises PlaybookTimeout after timeout_s seconds; its whole process group has been killed by then. A KeyboardInterrupt
-    ends the run too, before it is passed on.
+    Raises PlaybookTimeoutError after timeout_s seconds; its whole process group has been killed by then. A
+    KeyboardInterrupt ends the run too, before it is passed on.
     """
     full = [*(command or executable()), *arguments]
     environment = dict(env)
@@ -112,7 +112,7 @@ def run(
         events=read_events(events_path) if events_path is not None else [],
     )
     if timed_out:
-        raise PlaybookTimeout(timeout_s, result)
+        raise PlaybookTimeoutError(timeout_s, result)
     return result
 
 

@@ -1,0 +1,52 @@
+# Every target sets up what it needs by itself: `make demo` is enough on a fresh machine.
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+PYTHON_BIN := .venv/bin/python
+LATEST := .venv-2.21
+
+export PATH := $(CURDIR)/.venv/bin:$(PATH)
+export PYTHONDONTWRITEBYTECODE := 1
+
+.PHONY: help setup demo test lint unit integration integration-latest bench build clean
+
+help: ## list the targets
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1|/' | column -t -s '|'
+
+setup: ## make .venv and install what is missing on the machine
+	@scripts/setup.sh
+
+demo: setup ## run examples/site.yml with svc_linear on ten hosts of a private sshd
+	@$(PYTHON_BIN) -m scripts.demo
+
+test: lint unit integration integration-latest ## everything the gate runs
+
+lint: setup ## style, types, who may import whom
+	ruff check .
+	ruff format --check .
+	mypy
+	lint-imports --no-logo
+
+unit: setup ## tests without processes
+	$(PYTHON_BIN) -m pytest tests/unit
+
+integration: setup ## tests with real mitogen contexts, sshd and ansible-playbook
+	$(PYTHON_BIN) -m pytest tests/integration
+
+integration-latest: ## the same with the newest ansible-core that is supported, where a Python for it is found
+	@status=0; scripts/setup.sh $(LATEST) 2.21 3.12 || status=$$?; \
+	if [ $$status = 3 ]; then echo "no Python 3.12 or newer: not tested with ansible-core 2.21"; exit 0; fi; \
+	[ $$status = 0 ] || exit $$status; \
+	set -x; $(LATEST)/bin/python -m pytest tests/integration
+
+bench: setup ## svc_linear beside linear and mitogen_linear, in one run (BENCH_ARGS="--hosts 10 --workload mixed")
+	$(PYTHON_BIN) -m bench.compare $(BENCH_ARGS)
+
+build: setup ## the wheel, and the collection for ansible-galaxy
+	$(PYTHON_BIN) -m build --wheel --outdir dist
+	ansible-galaxy collection build --force --output-path dist
+
+clean: ## remove what the targets made
+	rm -rf .venv .venv-2.21 build dist .cache .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf examples/.build
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

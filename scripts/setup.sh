@@ -1,0 +1,82 @@
+#!/usr/bin/env bash
+# Make a virtual environment with ansible_svc (editable), ansible-core and the tools of development, and see to it that
+# the machine has an OpenSSH server and sudo. Does nothing when everything is there already.
+#
+#   scripts/setup.sh [VENV [ANSIBLE_CORE [OLDEST_PYTHON]]]      (.venv 2.19 3.11)
+#
+# Exit codes: 0 ready, 3 no Python that is new enough (said on standard error), others are failures.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+venv=${1:-.venv}
+core=${2:-2.19}
+oldest=${3:-3.11}
+
+say() { printf 'set-up: %s\n' "$*" >&2; }
+
+install_system_packages() {
+    local program missing=()
+    for program in sshd:openssh-server ssh:openssh-client sudo:sudo sshpass:sshpass; do
+        PATH="$PATH:/usr/sbin:/sbin" command -v "${program%%:*}" >/dev/null || missing+=("${program#*:}")
+    done
+    ((${#missing[@]})) || return 0
+    if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then
+        say "please install first: ${missing[*]}"
+        exit 1
+    fi
+    say "installing ${missing[*]}"
+    # Installing openssh-server would start one for the whole machine; exit code 101 forbids it (invoke-rc.d(8)).
+    local policy=/usr/sbin/policy-rc.d made_policy=
+    if [ ! -e "$policy" ]; then
+        printf '#!/bin/sh\nexit 101\n' >"$policy"
+        chmod 755 "$policy"
+        made_policy=1
+    fi
+    local status=0
+    {
+        apt-get update -qq &&
+            DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}"
+    } </dev/null >&2 || status=$?
+    [ -z "$made_policy" ] || rm -f "$policy"
+    return "$status"
+}
+
+# Whether $1 is a Python of at least version $2 that can make virtual environments.
+suits() {
+    "$1" - "$2" <<'PYTHON' >/dev/null 2>&1
+import ensurepip, sys, venv
+oldest = tuple(int(part) for part in sys.argv[1].split("."))
+sys.exit(not oldest <= sys.version_info[:2] < (3, 15))
+PYTHON
+}
+
+find_python() {
+    local candidate
+    for candidate in "${PYTHON:-}" python3.11 python3.12 python3.13 python3.14 python3 "$HOME"/.pyenv/versions/3.1[1-4]*/bin/python; do
+        if [ -n "$candidate" ] && suits "$candidate" "$oldest"; then
+            command -v "$candidate"
+            return
+        fi
+    done
+    say "no Python $oldest or newer with venv and ensurepip on PATH (on Debian: python3 and python3-venv)"
+    exit 3
+}
+
+make_venv() {
+    local stamp="$venv/.ready" wanted
+    wanted="core $core $(sha256sum pyproject.toml scripts/hatch_build.py | sha256sum)"
+    if [ -f "$stamp" ] && [ "$(cat "$stamp")" = "$wanted" ]; then
+        return
+    fi
+    local python
+    python=$(find_python)
+    say "making $venv with $("$python" --version) and ansible-core $core"
+    rm -rf "$venv"
+    "$python" -m venv "$venv"
+    "$venv/bin/python" -m pip install --quiet --disable-pip-version-check \
+        --editable '.[dev,bench]' "ansible-core==$core.*" </dev/null
+    printf '%s\n' "$wanted" >"$stamp"
+}
+
+install_system_packages
+make_venv
