@@ -203,7 +203,7 @@ class Lab:
 
         book: a path, or the plays themselves. inventory: one host unless given. cfg: that of ansible_cfg() unless
         given. env: variables beyond those of env(). command: another command than this environment's ansible-playbook.
-        Raises PlaybookTimeoutError.
+        Raises PlaybookTimeoutError, and the hosts are swept clean of what the run did there.
         """
         path = self._write("playbook", "yml", json.dumps(book)) if _is_plays(book) else Path(os.fspath(book))  # type: ignore[arg-type]
         arguments = ["-i", str(inventory or self.inventory(1)), *extra_args, str(path.absolute())]
@@ -216,6 +216,9 @@ class Lab:
                 self._path("events", "jsonl"),
                 command,
             )
+        except playbook.PlaybookTimeoutError:
+            self._sweep()
+            raise
         finally:
             self.close_masters()
 
@@ -238,6 +241,11 @@ class Lab:
         found = {p.pid: p for p in [*processes.marked(str(self.directory)), *self.sshd.sessions()]}
         return [process for pid, process in sorted(found.items()) if pid != server]
 
+    def temporary_directories(self) -> list[Path]:
+        """List the directories in which the hosts' sessions keep what has to be gone after a task."""
+        remote_tmp = self.directory / "home" / self.user / ".ansible" / "tmp"
+        return [path for path in (remote_tmp, self._tmpdir) if path.exists()]
+
     # -- inside
 
     @property
@@ -249,22 +257,35 @@ class Lab:
         # Short: sun_path holds 108 bytes (unix(7)), and ssh adds 17 while it binds.
         return self.directory / "cp"
 
+    @property
+    def _tmpdir(self) -> Path:
+        return self.directory / "tmp"
+
     def _up(self, wrapper: Sequence[str]) -> None:
         self.directory.mkdir(parents=True, exist_ok=True)
         # sshd reads authorized_keys with the rights of the account that logs in.
         self.directory.chmod(0o755)
-        for name in ("controller", "cp", "home", "hosts"):
+        for name in ("controller", "cp", "home", "hosts", "tmp"):
             (self.directory / name).mkdir()
+        self._tmpdir.chmod(0o1777)
         self._link_collection()
         homes = {self.user: self.directory / "home" / self.user}
         for home in homes.values():
             home.mkdir()
-        self.sshd.start(homes, str(self.directory), wrapper)
+        self.sshd.start(homes, {processes.MARKER: str(self.directory), "TMPDIR": str(self._tmpdir)}, wrapper)
         server = self.sshd.process
         assert server is not None
         if os.geteuid() == 0:
             self.accounts = accounts.acquire(server)
         self._state.write_text(json.dumps({"port": self.sshd.port, "sshd": vars(server)}))
+
+    def _sweep(self) -> None:
+        """End every process of the lab but sshd, and empty the temporary directories."""
+        self.close_masters()
+        processes.end(self.processes())
+        for directory in self.temporary_directories():
+            for path in directory.iterdir():
+                shutil.rmtree(path) if path.is_dir() else path.unlink()
 
     def _link_collection(self) -> None:
         """Make the checkout answer to its collection's name, as it does once it is installed."""

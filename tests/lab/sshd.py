@@ -21,6 +21,9 @@ from tests.lab.errors import LabError
 
 TARGET_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
+# SHLVL=2 keeps bash from reading ~/.bashrc, which it does for the first shell below sshd.
+_SESSION = {"SHLVL": "2", "PATH": TARGET_PATH, "LANG": "C.UTF-8"}
+
 _ATTEMPTS = 5
 
 
@@ -36,19 +39,19 @@ class Sshd:
         self.process: processes.Process | None = None
         self._child: subprocess.Popen[bytes] | None = None
 
-    def start(self, homes: dict[str, Path], marker: str, wrapper: Sequence[str] = ()) -> None:
+    def start(self, homes: dict[str, Path], variables: dict[str, str], wrapper: Sequence[str] = ()) -> None:
         """Create the keys and start the server on a free port; return when it greets.
 
-        homes maps login names to the HOME their sessions get. marker goes into every session's environment. wrapper is
-        a command that executes the server (the bench uses one to put it into a cgroup). Raises LabError.
+        homes maps login names to the HOME their sessions get; variables go into the environment of every session.
+        wrapper is a command that executes the server (the bench uses one to put it into a cgroup). Raises LabError.
         """
         sshd = _program("sshd", "openssh-server")
         self._make_keys()
         # Each attempt draws another port, because a port found free can be taken before sshd binds it.
         for _ in range(_ATTEMPTS):
             self.port = _free_port()
-            self._write_config(homes, marker)
-            if self._spawn([*wrapper, sshd, "-D", "-f", str(self._config), "-E", str(self.log)], marker):
+            self._write_config(homes, variables)
+            if self._spawn([*wrapper, sshd, "-D", "-f", str(self._config), "-E", str(self.log)], variables):
                 self.known_hosts.write_text(f"[127.*]:{self.port} {self._host_key_line()}\n")
                 return
         raise LabError(f"sshd does not start: {self.log.read_text().strip()}")
@@ -96,10 +99,10 @@ class Sshd:
     def _host_key_line(self) -> str:
         return " ".join((self.directory / "host_key.pub").read_text().split()[:2])
 
-    def _write_config(self, homes: dict[str, Path], marker: str) -> None:
-        # SHLVL=2 keeps bash from reading ~/.bashrc because it was started by sshd. On Linux "rdomain" binds the socket
-        # to a network interface (openbsd-compat/port-net.c), which keeps the whole of 127.0.0.0/8 and nothing else.
-        session = f"SHLVL=2 PATH={TARGET_PATH} LANG=C.UTF-8 {processes.MARKER}={marker}"
+    def _write_config(self, homes: dict[str, Path], variables: dict[str, str]) -> None:
+        # On Linux "rdomain" binds the socket to a network interface (openbsd-compat/port-net.c): lo answers for the
+        # whole of 127.0.0.0/8 and for nothing else.
+        session = " ".join(f"{name}={value}" for name, value in {**_SESSION, **variables}.items())
         lines = [
             f"ListenAddress 0.0.0.0:{self.port} rdomain lo",
             f"HostKey {self.directory / 'host_key'}",
@@ -125,9 +128,8 @@ class Sshd:
             lines += [f"Match User {name}", f"  SetEnv {session} HOME={home}"]
         self._config.write_text("\n".join(lines) + "\n")
 
-    def _spawn(self, command: list[str], marker: str) -> bool:
+    def _spawn(self, command: list[str], variables: dict[str, str]) -> bool:
         """Start the server; return True when it greets, False when it ended instead."""
-        environment = {"PATH": TARGET_PATH, processes.MARKER: marker}
         if os.geteuid() == 0:
             # The privilege separation directory is compiled in; Debian's sshd refuses to start without it.
             Path("/run/sshd").mkdir(mode=0o755, exist_ok=True)
@@ -136,7 +138,7 @@ class Sshd:
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
-            env=environment,
+            env={"PATH": TARGET_PATH, **variables},
             start_new_session=True,
         )
         limit = time.monotonic() + 20

@@ -22,7 +22,7 @@ requirements:
 """
 
 
-class CallbackModule(CallbackBase):  # type: ignore[misc]
+class CallbackModule(CallbackBase):
     """Append one line per event: event, at (seconds since the epoch), and what the event is about.
 
     Threads: ansible-core calls callbacks on the main thread, and sends v2_runner_on_start from there too.
