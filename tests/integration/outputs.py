@@ -1,0 +1,74 @@
+# Copyright: (c) 2026, The ansible_svc project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Compare what two runs of ansible-playbook printed.
+
+The sections (PLAY, TASK, RUNNING HANDLER, RECAP) come in the same order. Within a section the same lines come, but in
+any order, because hosts answer in any order under linear too.
+"""
+
+from __future__ import annotations
+
+import collections
+import re
+
+from tests.lab.compare import VOLATILE_TEXT
+
+_SECTION = re.compile(r"^(PLAY|TASK|RUNNING HANDLER|PLAYBOOK|NO MORE HOSTS|PLAY RECAP)\b")
+
+_VOLATILE_KEYS = "delta|elapsed|ansible_job_id|atime|ctime|mtime|inode|pid|dev"
+
+_LEVELLED = re.compile(
+    "|".join(
+        [
+            # The lab numbers the files it writes.
+            r"ansible-\d+\.cfg",
+            rf'"(?:{_VOLATILE_KEYS})": (?:"[^"]*"|[\d.]+)',
+            # Names of jobs: a random number and a pid.
+            r"\bj\d+\.\d+\b",
+            # Names of backup files: pid and time.
+            r"\.\d+\.\d{4}-\d\d-\d\d@\d\d:\d\d:\d\d~",
+            *VOLATILE_TEXT,
+        ]
+    )
+)
+
+_DROPPED = re.compile(
+    "|".join(
+        [
+            # How often a job is asked for depends on how fast it is, under linear as well.
+            r"^ASYNC POLL on ",
+            r"^FAILED - RETRYING: \[.*\]: Ask for ",
+            r"^FAILED - RETRYING: \[.*\]: Wait for the slow job",
+        ]
+    )
+)
+
+Section = tuple[str, "collections.Counter[str]"]
+
+
+def assert_same_lines(left: str, right: str, where: str) -> None:
+    """Raise AssertionError with the lines that only one side has, section by section; where names the stream."""
+    ours, theirs = sections(left), sections(right)
+    titles = [[title for title, _ in side] for side in (ours, theirs)]
+    assert titles[0] == titles[1], f"{where}: sections differ"
+    found = []
+    for (title, lines), (_, others) in zip(ours, theirs, strict=True):
+        if lines != others:
+            found.append(f"{where}, {title or 'before anything else'}")
+            found += [f"  - {line}" for line in sorted((lines - others).elements())]
+            found += [f"  + {line}" for line in sorted((others - lines).elements())]
+    assert not found, "\n".join(found)
+
+
+def sections(text: str) -> list[Section]:
+    """Return the levelled lines of each section of an output, under its title; what comes before has no title."""
+    found: list[Section] = [("", collections.Counter())]
+    for raw in text.splitlines():
+        if _DROPPED.match(raw):
+            continue
+        line = _LEVELLED.sub("<any>", raw).rstrip()
+        if _SECTION.match(line):
+            found.append((line.rstrip(" *"), collections.Counter()))
+        elif line:
+            found[-1][1][line] += 1
+    return found
