@@ -1,0 +1,215 @@
+# Copyright: (c) 2026, The ansible_svc project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Build the file tree that all private hosts of one ansible-core release and one Python share.
+
+An image is a directory that overlayfs puts over this machine's root: the unpacked sdist, command entry points, ssh
+keys, and the Python packages that ansible-core and its targets need, installed into the *base* interpreter (as seen
+inside only; the machine's own files are not touched). A virtual environment will not do as the controller's Python:
+targets make virtual environments of their own from it, and those see the base interpreter's packages.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import subprocess
+from dataclasses import asdict, dataclass
+from pathlib import Path, PurePosixPath
+
+from tests.conformance import layout
+from tests.conformance.errors import ConformanceError
+from tests.conformance.privatehost import Overlay, Step, run, system_environment
+from tests.conformance.source import sdist, unpack
+
+# Raise it when images made by an earlier state of this file must not be used any longer.
+_FORMAT = 3
+# What the controller gets in the versions that the named interpreter has, so that both run the same code.
+_OWN_PACKAGES = ("jinja2", "MarkupSafe", "PyYAML", "cryptography", "cffi", "pycparser", "packaging", "resolvelib", "mitogen")
+# What targets install with pip while they run; here they find it installed, as there is no network inside.
+_TARGET_PACKAGES = ("passlib==1.7.4", "pexpect==4.9.0", "tomli", "toml", "tomli_w", "setuptools", "wheel", "virtualenv")
+_PIP_TIME_LIMIT_S = 600.0
+_CLI_STUBS = {
+    "ansible": "adhoc",
+    "ansible-config": "config",
+    "ansible-console": "console",
+    "ansible-doc": "doc",
+    "ansible-galaxy": "galaxy",
+    "ansible-inventory": "inventory",
+    "ansible-playbook": "playbook",
+    "ansible-pull": "pull",
+    "ansible-vault": "vault",
+}
+_SSHD_CONFIG = f"""\
+Port 22
+ListenAddress 127.0.0.1
+ListenAddress ::1
+ListenAddress 0.0.0.0
+HostKey {layout.SSHD_HOST_KEY}
+PermitRootLogin yes
+PasswordAuthentication yes
+PubkeyAuthentication yes
+UsePAM no
+UseDNS no
+MaxStartups 1000
+MaxSessions 1000
+Subsystem sftp internal-sftp
+"""
+
+
+@dataclass(frozen=True)
+class Image:
+    """Point at a built image.
+
+    layer is the directory for overlayfs; core and python are versions; interpreter is the base interpreter's path.
+    """
+
+    layer: Path
+    core: str
+    python: str
+    interpreter: str
+
+    @property
+    def source(self) -> Path:
+        """Return the unpacked sdist, seen from the outside."""
+        return layout.under(self.layer, layout.CORE)
+
+
+def build(core: str, python: str, cache: Path) -> Image:
+    """Return the image for ansible-core `core` and the interpreter `python`, building it on first use.
+
+    Raises ConformanceError when the sdist or a Python package cannot be had.
+    """
+    facts = _interpreter_facts(python)
+    folder = cache / "images" / f"{core}-py{facts['version']}-{_FORMAT}"
+    image = Image(folder / "layer", core, facts["version"], facts["base"])
+    if (folder / "image.json").is_file():
+        return image
+    archive = sdist(core, python, cache)
+    shutil.rmtree(folder, ignore_errors=True)
+    image.layer.mkdir(parents=True)
+    image.layer.chmod(0o755)
+    unpack(archive, image.source)
+    _write_metadata(image)
+    _write_commands(image)
+    _install_packages(image, folder, facts["packages"])
+    _write_account(image)
+    (folder / "image.json").write_text(json.dumps({k: str(v) for k, v in asdict(image).items()}, indent=2))
+    return image
+
+
+def load(description: Path) -> Image:
+    """Return the image that the file `image.json` describes."""
+    fields = json.loads(description.read_text("utf-8"))
+    return Image(Path(fields["layer"]), fields["core"], fields["python"], fields["interpreter"])
+
+
+def _interpreter_facts(python: str) -> dict[str, str]:
+    """Ask an interpreter for its version, its base interpreter and the packages worth repeating, as pip requirements."""
+    program = (
+        "import json, sys\nfrom importlib import metadata\npackages = []\n"
+        f"for name in {_OWN_PACKAGES!r}:\n"
+        "    try: packages.append(name + '==' + metadata.version(name))\n"
+        "    except metadata.PackageNotFoundError: packages.append(name)\n"
+        "base = getattr(sys, '_base_executable', None) or sys.executable\n"
+        "version = '.'.join(map(str, sys.version_info[:3]))\n"
+        "print(json.dumps({'version': version, 'base': base, 'packages': ' '.join(packages)}))"
+    )
+    done = subprocess.run([python, "-c", program], capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        raise ConformanceError(f"{python} is not a usable Python:\n{done.stderr.strip()}")
+    facts: dict[str, str] = json.loads(done.stdout)
+    return facts
+
+
+def _write_metadata(image: Image) -> None:
+    """Give the unpacked library a dist-info: code that asks importlib.metadata for ansible-core's version finds it."""
+    folder = layout.under(image.layer, layout.CORE_LIB) / f"ansible_core-{image.core}.dist-info"
+    folder.mkdir()
+    (folder / "METADATA").write_text(f"Metadata-Version: 2.1\nName: ansible-core\nVersion: {image.core}\n")
+
+
+def _write_commands(image: Image) -> None:
+    """Lay out the directories that go into PATH: entry points, ansible-test's injector, and one `python`."""
+    binaries = layout.under(image.layer, layout.BIN)
+    binaries.mkdir(parents=True)
+    for command, module in _CLI_STUBS.items():
+        _copy_script(image.source / f"lib/ansible/cli/{module}.py", binaries / command, "/usr/bin/env python")
+    injector = layout.under(image.layer, layout.INJECTOR)
+    injector.mkdir()
+    originals = image.source / "test/lib/ansible_test/_util/target/injector"
+    _copy_script(originals / "python.py", injector / "python.py", "/usr/bin/env python")
+    _copy_script(originals / "virtualenv.sh", injector / "virtualenv.sh", "/usr/bin/env bash")
+    for name in (*_CLI_STUBS, "importer.py", "pytest"):
+        (injector / name).symlink_to("python.py")
+    wrapper = layout.under(image.layer, layout.PYTHON) / "python"
+    wrapper.parent.mkdir()
+    wrapper.write_text(f'#!/bin/sh\nexec {image.interpreter} "$@"\n')
+    wrapper.chmod(0o755)
+    work = layout.under(image.layer, layout.WORK)
+    work.mkdir()
+
+
+def _copy_script(source: Path, destination: Path, interpreter: str) -> None:
+    body = re.sub(r"\A#!.*\n", "", source.read_text("utf-8"))
+    destination.write_text(f"#!{interpreter}\n{body}", "utf-8")
+    destination.chmod(0o755)
+
+
+def _write_account(image: Image) -> None:
+    """Give root a home of its own, a key pair that sshd accepts, and a host key that root knows.
+
+    The machine's home of root stays out of it: no configuration of its user shall have a say in a test.
+    """
+    layer = image.layer
+    _hide(layer, PurePosixPath("/tmp"), 0o1777)
+    home = layout.under(layer, layout.HOME)
+    (home / ".ssh").mkdir(parents=True, mode=0o700)
+    identity = layout.under(layer, layout.IDENTITY)
+    _make_key(identity, "rsa")
+    shutil.copy(identity.with_suffix(".pub"), home / ".ssh/authorized_keys")
+    host_key = layout.under(layer, layout.SSHD_HOST_KEY)
+    host_key.parent.mkdir()
+    _make_key(host_key, "ed25519")
+    public = host_key.with_suffix(".pub").read_text().split()[:2]
+    (home / ".ssh/known_hosts").write_text(f"* {' '.join(public)}\n")
+    layout.under(layer, layout.SSHD_CONFIG).write_text(_SSHD_CONFIG)
+    etc = layer / "etc"
+    etc.mkdir(exist_ok=True)
+    (etc / "hosts").write_text(f"127.0.0.1 localhost {layout.HOSTNAME}\n::1 localhost ip6-localhost ip6-loopback\n")
+    (etc / "hostname").write_text(f"{layout.HOSTNAME}\n")
+    users = Path("/etc/passwd").read_text().splitlines(keepends=True)
+    (etc / "passwd").write_text("".join(re.sub(r"^(root:(?:[^:]*:){4})[^:]*", rf"\g<1>{layout.HOME}", u) for u in users))
+    _open_path(layer, image.interpreter)
+
+
+def _open_path(layer: Path, interpreter: str) -> None:
+    """Let every user enter the directories above the interpreter: targets run modules as other users."""
+    for directory in list(PurePosixPath(interpreter).parents)[:-1]:
+        place = layout.under(layer, directory)
+        place.mkdir(parents=True, exist_ok=True)
+        place.chmod(Path(directory).stat().st_mode | 0o555)
+
+
+def _hide(layer: Path, inside: PurePosixPath, mode: int) -> None:
+    """Make a directory of the layer that covers the machine's instead of merging with it (overlayfs "opaque")."""
+    path = layout.under(layer, inside)
+    path.mkdir(parents=True, exist_ok=True)
+    path.chmod(mode)
+    os.setxattr(path, "trusted.overlay.opaque", b"y")
+
+
+def _make_key(path: Path, kind: str) -> None:
+    command = ["ssh-keygen", "-q", "-t", kind, "-N", "", "-C", "conformance", "-f", str(path)]
+    subprocess.run(command, check=True)
+
+
+def _install_packages(image: Image, folder: Path, own: str) -> None:
+    """Install into the base interpreter as seen through the image; the network of the machine is used."""
+    pip = [image.interpreter, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--root-user-action=ignore"]
+    step = Step("packages", (*pip, "--break-system-packages", *own.split(), *_TARGET_PACKAGES), system_environment())
+    log = folder / "packages.log"
+    overlay = Overlay(layers=(image.layer,), scratch=folder / "scratch")
+    if run(overlay, [step], log, time_limit_s=_PIP_TIME_LIMIT_S, network=True).rc != 0:
+        raise ConformanceError(f"could not install the Python packages of the image:\n{log.read_text()}")

@@ -1,0 +1,147 @@
+# Copyright: (c) 2026, The ansible_svc project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Run steps in a throw-away private host, and end it for certain.
+
+A private host is a set of namespaces (mount, pid, net, ipc, uts) whose root is an overlay of this machine's files.
+What a step writes goes to the upper directory; its processes die with the namespace; its network is a loopback of its
+own, so that several hosts have an sshd on port 22 at once. This file is the outer half; inside.py is the inner one.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+from tests.conformance.errors import ConformanceError
+
+_REPOSITORY = Path(__file__).resolve().parents[2]
+_NAMESPACES = ("--mount", "--pid", "--ipc", "--uts")
+_TIMED_OUT_RC = 124  # as timeout(1)
+_SYSTEM_ENVIRONMENT = ("PATH", "HOME", "LANG", "LC_ALL", "http_proxy", "https_proxy", "no_proxy", "PIP_INDEX_URL")
+
+
+@dataclass(frozen=True)
+class Step:
+    """Describe one command: argv, its whole environment and its working directory as seen inside."""
+
+    name: str
+    argv: tuple[str, ...]
+    env: Mapping[str, str]
+    cwd: str = "/"
+
+
+@dataclass(frozen=True)
+class Overlay:
+    """Name the directories that are laid over this machine's root.
+
+    layers is ordered from bottom to top; the last takes what is written and may be filled beforehand, the others are
+    only read. scratch is created for the time of the run and removed after it.
+    """
+
+    layers: tuple[Path, ...]
+    scratch: Path
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """Tell how the steps went: rc 0 when all passed, else that of the first that failed, and where."""
+
+    rc: int
+    seconds: float
+    failed_step: str = ""
+    timed_out: bool = False
+    step_seconds: Mapping[str, float] = field(default_factory=dict)
+
+
+def run(
+    overlay: Overlay,
+    steps: Sequence[Step],
+    log: Path,
+    *,
+    time_limit_s: float,
+    nice: int = 0,
+    network: bool = False,
+    sshd: bool = True,
+) -> Outcome:
+    """Run `steps` one after the other until one fails; their output goes to the file `log`.
+
+    network=True leaves the machine's network in place (for installing packages); then there is no sshd.
+    Raises ConformanceError when the private host could not be set up.
+    """
+    overlay.scratch.mkdir(parents=True)
+    try:
+        spec = overlay.scratch / "spec.json"
+        spec.write_text(
+            json.dumps(
+                {
+                    "layers": [str(path) for path in overlay.layers],
+                    "scratch": str(overlay.scratch),
+                    "private_network": not network,
+                    "sshd": sshd and not network,
+                    "steps": [asdict(step) for step in steps],
+                }
+            )
+        )
+        return _watch(spec, log, time_limit_s, nice, network)
+    finally:
+        shutil.rmtree(overlay.scratch)
+
+
+def system_environment() -> dict[str, str]:
+    """Return what a step that uses the machine's own configuration (pip and its index) needs of the environment."""
+    return {name: os.environ[name] for name in _SYSTEM_ENVIRONMENT if name in os.environ}
+
+
+def _watch(spec: Path, log: Path, time_limit_s: float, nice: int, network: bool) -> Outcome:
+    """Start the namespaces, wait for the report or for the limit, and leave no process behind."""
+    read_end, write_end = os.pipe()
+    # unshare dies -> its child, pid 1 of the namespace, is killed -> the kernel kills everything in the namespace.
+    command = ["nice", "-n", str(nice), "unshare", *_NAMESPACES, *([] if network else ["--net"])]
+    command += ["--fork", "--kill-child=SIGKILL", sys.executable, "-m", "tests.conformance.inside"]
+    command += [str(spec), str(write_end)]
+    started = time.monotonic()
+    with log.open("ab") as output:
+        process = subprocess.Popen(
+            command,
+            cwd=_REPOSITORY,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            pass_fds=(write_end,),
+            start_new_session=True,
+        )
+    os.close(write_end)
+    timed_out = False
+    try:
+        process.wait(time_limit_s)
+    except subprocess.TimeoutExpired:
+        timed_out = True
+    finally:
+        process.kill()
+        process.wait()
+    seconds = time.monotonic() - started
+    with os.fdopen(read_end, encoding="utf-8") as pipe:
+        report = [json.loads(line) for line in pipe]
+    return _outcome(report, seconds, timed_out, log)
+
+
+def _outcome(report: Sequence[Mapping[str, object]], seconds: float, timed_out: bool, log: Path) -> Outcome:
+    """Read the inner half's report: a line when the host is up, one when a step starts and one when it ends."""
+    if not report and not timed_out:
+        raise ConformanceError(f"the private host did not come up:\n{log.read_text(errors='replace')[-2000:]}")
+    finished = {str(line["step"]): line for line in report if "rc" in line}
+    durations = {name: float(str(line["seconds"])) for name, line in finished.items()}
+    failed = [name for name, line in finished.items() if line["rc"] != 0]
+    if failed:
+        return Outcome(int(str(finished[failed[0]]["rc"])), seconds, failed[0], timed_out, durations)
+    unfinished = [str(line["step"]) for line in report if "step" in line and str(line["step"]) not in finished]
+    if timed_out or unfinished:
+        return Outcome(_TIMED_OUT_RC, seconds, (unfinished or ["start"])[0], timed_out, durations)
+    return Outcome(0, seconds, "", False, durations)

@@ -1,0 +1,145 @@
+# Copyright: (c) 2026, The ansible_svc project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Run targets under a strategy, one or several private hosts at a time, and record what came of it.
+
+The runner owns the directories of a run and its threads; what runs in a host comes from suite.py, the host itself
+from privatehost.py.
+"""
+
+from __future__ import annotations
+
+import datetime
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.conformance import layout
+from tests.conformance.environment import Subject
+from tests.conformance.privatehost import Outcome, Overlay, run
+from tests.conformance.results import Result, ResultFile, Status, excerpt, result_path
+from tests.conformance.strategies import STOCK
+from tests.conformance.suite import Suite, snapshot
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+_PACKAGE = "ansible_svc"
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Bound a run: hosts at a time, seconds per target, niceness of everything inside."""
+
+    jobs: int = 1
+    time_limit_s: float = 300.0
+    nice: int = 0
+
+
+class Runner:
+    """Run the targets of one suite.
+
+    Threads: `run` is called by one thread and uses `limits.jobs` of its own, which share nothing but the result file
+    (its put is serialised by a file lock) and `announce` (called from those threads, one target at a time each).
+    """
+
+    def __init__(
+        self,
+        suite: Suite,
+        cache: Path,
+        limits: Limits,
+        announce: Callable[[Result], None],
+        *,
+        over_ssh: bool = True,
+    ) -> None:
+        """Prepare for running; announce is called with each result as it comes in."""
+        self._suite = suite
+        self._cache = cache
+        self._limits = limits
+        self._announce = announce
+        self._over_ssh = over_ssh
+
+    def results(self, strategy: str) -> ResultFile:
+        """Return the results so far of a strategy, with this suite's ansible-core and Python."""
+        image = self._suite.image
+        return ResultFile(result_path(self._cache, image.core, image.python, strategy))
+
+    def run(self, names: Iterable[str], strategy: str, subject: Subject) -> dict[str, Result]:
+        """Run the named targets under `strategy` and return their results; subject holds the settings for it."""
+        results = self.results(strategy)
+        commit = "" if strategy == STOCK else describe_commit()
+        with _run_directory(self._cache) as directory:
+            snapshot(REPOSITORY / _PACKAGE, directory)
+
+            def one(name: str) -> Result:
+                result = self._run_one(name, strategy, subject, directory, commit)
+                results.put(result)
+                self._announce(result)
+                return result
+
+            with ThreadPoolExecutor(self._limits.jobs) as threads:
+                return {result.target: result for result in threads.map(one, names)}
+
+    def _run_one(self, name: str, strategy: str, subject: Subject, directory: Path, commit: str) -> Result:
+        image = self._suite.image
+        log = self._cache / "logs" / f"{image.core}-py{image.python}" / strategy / f"{name}.log"
+        log.parent.mkdir(parents=True, exist_ok=True)
+        log.unlink(missing_ok=True)
+        upper = directory / name / "upper"
+        upper.mkdir(parents=True)
+        try:
+            snapshot(directory / _PACKAGE, layout.under(upper, layout.SVC))
+            steps, mapped = self._suite.steps(self._suite.targets[name], subject, upper, over_ssh=self._over_ssh)
+            overlay = Overlay((image.layer, upper), directory / name / "scratch")
+            outcome = run(overlay, steps, log, time_limit_s=self._limits.time_limit_s, nice=self._limits.nice)
+        finally:
+            shutil.rmtree(directory / name)
+        return Result(
+            target=name,
+            status=_status(outcome),
+            seconds=round(outcome.seconds, 1),
+            log=str(log),
+            date=datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
+            failed_step=outcome.failed_step,
+            commit=commit,
+            excerpt=excerpt(log.read_text("utf-8", "replace")) if outcome.rc else [],
+            mapped=mapped,
+        )
+
+
+def svc_subject(strategy: str, plugin_paths: dict[str, str] | None = None) -> Subject:
+    """Return the settings for a strategy: stock has none; another is looked for in the package unless said otherwise."""
+    if strategy == STOCK:
+        return Subject(None)
+    return Subject(strategy, plugin_paths or {"strategy": str(layout.SVC / _PACKAGE / "plugins/strategy")})
+
+
+def describe_commit() -> str:
+    """Return the commit of the checkout, with "+" behind it when the package differs from it; "" outside of git."""
+    head = subprocess.run(["git", "rev-parse", "--short", "HEAD"], cwd=REPOSITORY, capture_output=True, text=True, check=False)
+    if head.returncode != 0:
+        return ""
+    changes = subprocess.run(
+        ["git", "status", "--porcelain", "--", _PACKAGE], cwd=REPOSITORY, capture_output=True, text=True, check=True
+    )
+    return head.stdout.strip() + ("+" if changes.stdout.strip() else "")
+
+
+def _status(outcome: Outcome) -> Status:
+    if outcome.timed_out:
+        return Status.TIMEOUT
+    return Status.PASSED if outcome.rc == 0 else Status.FAILED
+
+
+@contextmanager
+def _run_directory(cache: Path) -> Iterator[Path]:
+    """Make a directory on the image's file system, as overlayfs demands, and remove it after the run."""
+    (cache / "runs").mkdir(parents=True, exist_ok=True)
+    directory = Path(tempfile.mkdtemp(dir=cache / "runs"))
+    directory.chmod(0o755)
+    try:
+        yield directory
+    finally:
+        shutil.rmtree(directory)
