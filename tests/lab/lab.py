@@ -41,16 +41,25 @@ class Lab:
     """Run a private sshd and ansible-playbook against it; leave nothing behind.
 
     directory must not exist or be empty; without it a temporary one is made. As root the lab also has the accounts of
-    tests/lab/accounts.py in `accounts`; otherwise everybody logs in as the current user and `accounts` is empty.
+    tests/lab/accounts.py in `accounts`, unless with_accounts is False; otherwise everybody logs in as the current user
+    and `accounts` is empty. wrapper: see Sshd.start.
 
     Threads: one thread uses a Lab.
     """
 
-    def __init__(self, directory: str | os.PathLike[str] | None = None) -> None:
+    def __init__(
+        self,
+        directory: str | os.PathLike[str] | None = None,
+        *,
+        with_accounts: bool = True,
+        wrapper: Sequence[str] = (),
+    ) -> None:
         self.directory = Path(directory).absolute() if directory else Path(tempfile.mkdtemp(prefix="svclab-"))
         self.accounts: dict[str, accounts.Account] = {}
         self.user = getpass.getuser()
         self.sshd = Sshd(self.directory)
+        self._with_accounts = with_accounts and os.geteuid() == 0
+        self._wrapper = wrapper
         self._count = itertools.count(1)
 
     # -- up and down
@@ -62,12 +71,12 @@ class Lab:
     def __exit__(self, *_exc: object) -> None:
         self.down()
 
-    def up(self, wrapper: Sequence[str] = ()) -> None:
-        """Bring everything up; on any failure take down again what had come up. wrapper: see Sshd.start."""
+    def up(self) -> None:
+        """Bring everything up; on any failure take down again what had come up."""
         if self.directory.exists() and any(self.directory.iterdir()):
             raise LabError(f"{self.directory} is not empty")
         try:
-            self._up(wrapper)
+            self._up()
         except BaseException:
             self.down()
             raise
@@ -80,7 +89,7 @@ class Lab:
         server = self.sshd.process
         self.sshd.stop()
         processes.end(processes.marked(str(self.directory)))
-        if server is not None and os.geteuid() == 0:
+        if server is not None and self._with_accounts:
             accounts.release(server)
         shutil.rmtree(self.directory)
 
@@ -92,6 +101,7 @@ class Lab:
             state = json.loads(lab._state.read_text())
         except FileNotFoundError as exc:
             raise LabError(f"no lab in {lab.directory}") from exc
+        lab._with_accounts = state["with_accounts"]
         lab.sshd.adopt(state["port"], processes.Process(**state["sshd"]))
         return lab
 
@@ -261,7 +271,7 @@ class Lab:
     def _tmpdir(self) -> Path:
         return self.directory / "tmp"
 
-    def _up(self, wrapper: Sequence[str]) -> None:
+    def _up(self) -> None:
         self.directory.mkdir(parents=True, exist_ok=True)
         # sshd reads authorized_keys with the rights of the account that logs in.
         self.directory.chmod(0o755)
@@ -272,12 +282,14 @@ class Lab:
         homes = {self.user: self.directory / "home" / self.user}
         for home in homes.values():
             home.mkdir()
-        self.sshd.start(homes, {processes.MARKER: str(self.directory), "TMPDIR": str(self._tmpdir)}, wrapper)
+        self.sshd.start(homes, {processes.MARKER: str(self.directory), "TMPDIR": str(self._tmpdir)}, self._wrapper)
         server = self.sshd.process
         assert server is not None
-        if os.geteuid() == 0:
+        if self._with_accounts:
             self.accounts = accounts.acquire(server)
-        self._state.write_text(json.dumps({"port": self.sshd.port, "sshd": vars(server)}))
+        self._state.write_text(
+            json.dumps({"port": self.sshd.port, "sshd": vars(server), "with_accounts": self._with_accounts})
+        )
 
     def _sweep(self) -> None:
         """End every process of the lab but sshd, and empty the temporary directories."""

@@ -43,7 +43,8 @@ class Sshd:
         """Create the keys and start the server on a free port; return when it greets.
 
         homes maps login names to the HOME their sessions get; variables go into the environment of every session.
-        wrapper is a command that executes the server (the bench uses one to put it into a cgroup). Raises LabError.
+        wrapper is a command that runs the server and ends with it (the bench counts CPU time with one). Raises
+        LabError.
         """
         sshd = _program("sshd", "openssh-server")
         self._make_keys()
@@ -71,13 +72,14 @@ class Sshd:
             return
         # Listed first: once the listener is gone its sessions have another parent.
         sessions = self.sessions()
-        if self._child is not None:
+        if self._child is None:
+            processes.end([self.process, *sessions])
+        else:
+            # The sessions before the wait: a wrapper may wait for them in turn.
             self._child.terminate()
+            processes.end(sessions)
             self._child.wait(timeout=10)
             self._child = None
-        else:
-            processes.end([self.process])
-        processes.end(sessions)
         self.process = None
 
     @property

@@ -1,0 +1,212 @@
+# Copyright: (c) 2026, The ansible_svc project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Measure one run of a workload under one strategy, on a lab of its own.
+
+Each run has a fresh lab, so that no run finds what another has left on the hosts. Target CPU is everything below the
+lab's sshd, controller CPU everything below ansible-playbook, with its ssh clients; both come from bench/account.py.
+Wall time ends when ansible-playbook does. ssh masters that stock Ansible leaves are closed right after that.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import select
+import subprocess
+import sys
+import tempfile
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from bench.contenders import Contender
+from bench.workloads import Workload
+from tests.lab import Lab, LabError, processes
+from tests.lab.lab import CHECKOUT
+from tests.lab.playbook import EVENTS_VARIABLE, executable, read_events
+from tests.lab.proxy import Counters, Proxy
+
+_SAMPLE_S = 0.2
+
+
+@dataclass(frozen=True)
+class Setting:
+    """Hold what is the same for all contenders: hosts (and forks), and the round trip of the line to them."""
+
+    workload: Workload
+    hosts: int
+    round_trip_s: float = 0.0
+    timeout_s: float = 900.0
+
+
+@dataclass(frozen=True)
+class Footprint:
+    """Hold what is measured in a run of its own, because measuring it costs CPU: memory and the wire.
+
+    peak_pss_bytes is the largest sum seen over the controller's processes; pages they share count once.
+    """
+
+    peak_pss_bytes: int
+    peak_processes: int
+    wire: Counters
+
+
+@dataclass(frozen=True)
+class Run:
+    """Hold the figures of one run. output is what ansible-playbook printed."""
+
+    strategy: str
+    rc: int
+    wall_s: float
+    controller_s: float
+    target_s: float
+    tasks: int
+    output: str = field(repr=False)
+    events: list[dict[str, Any]] = field(repr=False, default_factory=list)
+    footprint: Footprint | None = None
+
+
+def measure(contender: Contender, setting: Setting, *, events: bool = False, footprint: bool = False) -> Run:
+    """Run the workload once. events: record callback events. footprint: watch memory and wire, which costs CPU.
+
+    Raises LabError, also when ansible-playbook does not end in time.
+    """
+    with tempfile.TemporaryDirectory(prefix="svcbench-") as kept:
+        # Kept outside of the lab: written while the lab is taken down.
+        report = Path(kept) / "target.jsonl"
+        with Lab(with_accounts=False, wrapper=_accounting(str(report))) as lab, contextlib.ExitStack() as stack:
+            proxy = None
+            if footprint or setting.round_trip_s > 0:
+                proxy = stack.enter_context(Proxy(lab.sshd.port, setting.round_trip_s))
+            controller = _Controller(lab, contender, setting, proxy.port if proxy else lab.sshd.port)
+            run = controller.run(events=events, footprint=footprint)
+            wire = proxy.counters() if proxy else Counters()
+        _, usage = _reports(report.read_text())
+    if run.footprint is not None:
+        run = replace(run, footprint=replace(run.footprint, wire=wire))
+    return replace(run, target_s=_cpu_s(usage))
+
+
+class _Controller:
+    """Run ansible-playbook on a lab's hosts, with its CPU time accounted for."""
+
+    def __init__(self, lab: Lab, contender: Contender, setting: Setting, port: int) -> None:
+        self._lab = lab
+        self._contender = contender
+        self._setting = setting
+        cfg = lab.ansible_cfg(
+            strategy=contender.strategy,
+            strategy_plugins=contender.directory,
+            forks=setting.hosts,
+            pipelining=True,
+        )
+        inventory = lab.inventory(setting.hosts, ansible_port=port)
+        # The proxy has a port of its own, for which the server's key is as good.
+        hosts_file = lab.sshd.known_hosts
+        hosts_file.write_text(hosts_file.read_text().replace(f"]:{lab.sshd.port}", "]:*"))
+        book, self._tasks = setting.workload.write(lab.directory)
+        self._events = lab.directory / "events.jsonl"
+        self._command = [*_accounting("/dev/stdout"), *_quiet(executable()), "-i", str(inventory), str(book)]
+        self._env = lab.env(cfg)
+
+    def run(self, *, events: bool, footprint: bool) -> Run:
+        """Run to the end of all processes; target_s of what is returned is not known yet."""
+        env = self._env | ({EVENTS_VARIABLE: str(self._events)} if events else {})
+        output = self._lab.directory / "output.txt"
+        with open(output, "wb") as log:
+            process = subprocess.Popen(
+                self._command,
+                env=env,
+                cwd=CHECKOUT,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=log,
+                text=True,
+            )
+        try:
+            with _Sampler(process.pid) if footprint else contextlib.nullcontext() as sampler:
+                first = self._first_line(process)
+            self._lab.close_masters()
+            rest, _ = process.communicate(timeout=60)
+        finally:
+            if process.poll() is None:
+                process.terminate()
+                processes.end(processes.descendants(process.pid))
+                process.wait(timeout=10)
+        ended, usage = _reports(first + rest)
+        return Run(
+            strategy=self._contender.strategy,
+            rc=ended["rc"],
+            wall_s=ended["wall_s"],
+            controller_s=_cpu_s(usage),
+            target_s=0.0,
+            tasks=self._tasks * self._setting.hosts,
+            output=output.read_text(errors="replace"),
+            events=read_events(self._events),
+            footprint=Footprint(sampler.peak_pss_bytes, sampler.peak_processes, Counters()) if sampler else None,
+        )
+
+    def _first_line(self, process: subprocess.Popen[str]) -> str:
+        """Wait for the report that ansible-playbook itself has ended."""
+        assert process.stdout is not None
+        ready, _, _ = select.select([process.stdout], [], [], self._setting.timeout_s)
+        if not ready:
+            raise LabError(f"{self._contender.strategy} did not end within {self._setting.timeout_s:g} s")
+        return process.stdout.readline()
+
+
+class _Sampler:
+    """Look at the memory of everything below a process every now and then, while the with block runs.
+
+    Threads: a thread of its own samples; the peaks are read after the block.
+    """
+
+    def __init__(self, root: int) -> None:
+        self.peak_pss_bytes = 0
+        self.peak_processes = 0
+        self._root = root
+        self._end = threading.Event()
+        self._thread = threading.Thread(target=self._sample, name="bench-sampler")
+
+    def __enter__(self) -> _Sampler:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_exc: object) -> None:
+        self._end.set()
+        self._thread.join()
+
+    def _sample(self) -> None:
+        while not self._end.wait(_SAMPLE_S):
+            found = processes.descendants(self._root)
+            self.peak_processes = max(self.peak_processes, len(found))
+            self.peak_pss_bytes = max(self.peak_pss_bytes, sum(_pss_bytes(process.pid) for process in found))
+
+
+def _pss_bytes(pid: int) -> int:
+    """Return the proportional set size (proc_pid_smaps(5)); 0 when the process has just ended."""
+    try:
+        lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
+    except (FileNotFoundError, ProcessLookupError, PermissionError):
+        return 0
+    return sum(int(line.split()[1]) * 1024 for line in lines if line.startswith("Pss:"))
+
+
+def _accounting(report: str) -> list[str]:
+    return [sys.executable, str(Path(__file__).with_name("account.py")), report]
+
+
+def _quiet(command: Sequence[str]) -> list[str]:
+    """Return the command with its standard output on standard error: the report has standard output to itself."""
+    return ["/bin/sh", "-c", 'exec "$@" >&2', "sh", *command]
+
+
+def _reports(text: str) -> tuple[dict[str, Any], dict[str, Any]]:
+    ended, usage = (json.loads(line) for line in text.splitlines())
+    return ended, usage
+
+
+def _cpu_s(usage: dict[str, Any]) -> float:
+    return float(usage["user_s"] + usage["system_s"])
