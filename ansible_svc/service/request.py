@@ -66,6 +66,11 @@ class Request:
         self.size_bytes = 0
         #: Set by the DeduplicatingInvoker when another request's run answers this one.
         self.deduplicated = False
+        #: Set when the request was not let through to a method, and when its service is known; for statistics.
+        self.refused = False
+        self.known = False
+        #: Whether somebody waits for the outcome. A request that nobody waits for survives its caller.
+        self.awaited = True
         self._close = close
         self._lock = threading.Lock()
         self._state = _OPEN
@@ -107,6 +112,9 @@ class Request:
             if self._state == _ANSWERED:
                 return
         callback()
+
+    def acknowledge(self) -> None:
+        """Tell the caller that the request has been admitted and that no more will be said."""
 
     def finish(self, outcome: Answer | Failure) -> bool:
         """

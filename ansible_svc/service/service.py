@@ -7,7 +7,6 @@ from __future__ import annotations
 import logging
 import threading
 
-from ansible_svc.errors import ArgumentError
 from ansible_svc.service.dedup_invoker import DeduplicatingInvoker
 from ansible_svc.service.invoker import Invoker
 from ansible_svc.service.keys import approximate_bytes
@@ -126,7 +125,7 @@ class Service:
 
     def bind(self, notify: Callable[[Any], None] | None) -> None:
         """
-        Have a Pool told of everything that becomes ready in `select`. For the Pool only.
+        Have a Pool told of everything that becomes ready in `select` from now on. For the Pool only.
 
         :param notify: Called with the select, on the broker or another thread, once per item.
         """
@@ -135,10 +134,6 @@ class Service:
             select: Select | None = self.__dict__.get("_select")
             if select is not None:
                 select.notify = notify
-        if select is not None and notify is not None:
-            # Items that came before the Pool did. A surplus wake-up does no harm.
-            for _ in range(select.size()):
-                notify(select)
 
 
 #: Guards the creation of selects and the exchange of their notify functions; both are rare.
@@ -173,14 +168,3 @@ class DeduplicatingService(Service):
         """Drop all kept answers. Runs under way are not affected."""
         if self._forget is not None:
             self._forget(None, None)
-
-
-def dispatch_arguments(args: object) -> dict[str, Any]:
-    """
-    Check the argument of a call of the older form.
-
-    :raises ArgumentError: It is not a dict.
-    """
-    if not isinstance(args, dict):
-        raise ArgumentError("the argument must be a dict, not %s" % (type(args).__name__,))
-    return args
