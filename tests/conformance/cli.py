@@ -14,7 +14,7 @@ from tests.conformance import image as images
 from tests.conformance import report, selection
 from tests.conformance.errors import ConformanceError
 from tests.conformance.results import Result, ResultFile, result_path
-from tests.conformance.runner import REPOSITORY, Limits, Runner, describe_commit, svc_subject
+from tests.conformance.runner import REPOSITORY, Limits, Runner, describe_commit, subject_for
 from tests.conformance.source import cache_dir, installed_version
 from tests.conformance.strategies import STOCK, Family
 from tests.conformance.suite import Suite
@@ -23,7 +23,7 @@ _DOCUMENT = REPOSITORY / "docs/conformance.md"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command; return 0 when all went well, 1 when a target fails that stock passes, 2 when it could not run."""
+    """Run one command; return 0, 1 when a target fails that stock passes, or 2 when the runner could not work."""
     options = _parser().parse_args(arguments)
     try:
         result: int = options.command(options)
@@ -51,12 +51,12 @@ def _parser() -> argparse.ArgumentParser:
 
     running = commands.add_parser("run", parents=[shared, chosen], help="run targets, under stock first")
     running.add_argument("-j", "--jobs", type=int, default=1, help="private hosts at a time (default: 1)")
-    running.add_argument("--time-limit", type=float, default=300.0, metavar="S", help="seconds per target (default: 300)")
+    running.add_argument("--time-limit", type=float, default=300.0, metavar="S", help="seconds for each (default: 300)")
     running.add_argument("--nice", type=int, default=0, help="niceness of the targets (default: 0)")
     running.add_argument("--again", action="store_true", help="run stock again where its result is known")
     running.add_argument("--stock-only", action="store_true", help="stop after the baseline")
     running.add_argument("--local", action="store_true", help="testhost is always local, as in ansible-test --local")
-    running.add_argument("--strategy-plugins", metavar="DIR", help="where another project's strategy is, as seen inside")
+    running.add_argument("--strategy-plugins", metavar="DIR", help="another project's strategies, as seen inside")
     running.set_defaults(command=_run)
 
     table = commands.add_parser("table", help="write docs/conformance.md from the results so far")
@@ -110,7 +110,7 @@ def _run(options: argparse.Namespace) -> int:
     unknown = [name for name in applying if name not in known]
     if unknown:
         print(f"{len(unknown)} targets under stock {STOCK}, ansible-core {suite.image.core}:", flush=True)
-        runner.run(unknown, STOCK, svc_subject(STOCK))
+        runner.run(unknown, STOCK, subject_for(STOCK))
     stock = runner.results(STOCK).results
     if options.stock_only or options.strategy == STOCK:
         print(report.terminal(report.compare(names, stock, stock, left_out, {})))
@@ -119,7 +119,7 @@ def _run(options: argparse.Namespace) -> int:
     counting = [name for name in applying if stock[name].passed]
     print(f"{len(counting)} targets under {options.strategy}:", flush=True)
     paths = {"strategy": options.strategy_plugins} if options.strategy_plugins else None
-    own = runner.run(counting, options.strategy, svc_subject(options.strategy, paths))
+    own = runner.run(counting, options.strategy, subject_for(options.strategy, paths))
     rows = report.compare(names, stock, own, left_out, report.read_reasons())
     print(report.terminal(rows))
     return 1 if any(row.verdict == report.WORSE for row in rows) else 0
@@ -148,7 +148,7 @@ def _table(options: argparse.Namespace) -> int:
         columns.append(report.Column(image.core, image.python, options.strategy, rows))
     if not columns:
         raise ConformanceError(f"there are no results for {options.strategy} yet; use `run` first")
-    today = datetime.datetime.now(datetime.timezone.utc).date()
+    today = datetime.datetime.now(datetime.UTC).date()
     options.output.parent.mkdir(exist_ok=True)
     options.output.write_text(report.document(columns, describe_commit(), today), "utf-8")
     print(f"wrote {options.output}")

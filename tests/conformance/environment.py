@@ -21,7 +21,8 @@ from tests.conformance.targets import Context, Target
 INTEGRATION = PurePosixPath("test/integration")
 INVENTORY = INTEGRATION / "inventory"
 CONFIG = INTEGRATION / "integration.cfg"
-_UNICODE_SUFFIX = "-\u00c5\u00d1\u015a\u00cc\u03b2\u0141\u00c8"  # ansible-test's, so that paths are hard in the same way
+# ansible-test's, so that paths are hard in the same way.
+_UNICODE_SUFFIX = "-\u00c5\u00d1\u015a\u00cc\u03b2\u0141\u00c8"
 
 
 @dataclass(frozen=True)

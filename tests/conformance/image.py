@@ -26,7 +26,10 @@ from tests.conformance.source import sdist, unpack
 # Raise it when images made by an earlier state of this file must not be used any longer.
 _FORMAT = 3
 # What the controller gets in the versions that the named interpreter has, so that both run the same code.
-_OWN_PACKAGES = ("jinja2", "MarkupSafe", "PyYAML", "cryptography", "cffi", "pycparser", "packaging", "resolvelib", "mitogen")
+_OWN_PACKAGES = (
+    *("jinja2", "MarkupSafe", "PyYAML", "cryptography", "cffi", "pycparser", "packaging", "resolvelib"),
+    "mitogen",
+)
 # What targets install with pip while they run; here they find it installed, as there is no network inside.
 _TARGET_PACKAGES = ("passlib==1.7.4", "pexpect==4.9.0", "tomli", "toml", "tomli_w", "setuptools", "wheel", "virtualenv")
 _PIP_TIME_LIMIT_S = 600.0
@@ -106,7 +109,7 @@ def load(description: Path) -> Image:
 
 
 def _interpreter_facts(python: str) -> dict[str, str]:
-    """Ask an interpreter for its version, its base interpreter and the packages worth repeating, as pip requirements."""
+    """Ask an interpreter for its version, its base interpreter and its packages worth repeating."""
     program = (
         "import json, sys\nfrom importlib import metadata\npackages = []\n"
         f"for name in {_OWN_PACKAGES!r}:\n"
@@ -179,8 +182,9 @@ def _write_account(image: Image) -> None:
     etc.mkdir(exist_ok=True)
     (etc / "hosts").write_text(f"127.0.0.1 localhost {layout.HOSTNAME}\n::1 localhost ip6-localhost ip6-loopback\n")
     (etc / "hostname").write_text(f"{layout.HOSTNAME}\n")
-    users = Path("/etc/passwd").read_text().splitlines(keepends=True)
-    (etc / "passwd").write_text("".join(re.sub(r"^(root:(?:[^:]*:){4})[^:]*", rf"\g<1>{layout.HOME}", u) for u in users))
+    users = Path("/etc/passwd").read_text()
+    root_home = re.compile(r"^(root:(?:[^:\n]*:){4})[^:\n]*", re.MULTILINE)
+    (etc / "passwd").write_text(root_home.sub(rf"\g<1>{layout.HOME}", users))
     _open_path(layer, image.interpreter)
 
 
@@ -207,8 +211,9 @@ def _make_key(path: Path, kind: str) -> None:
 
 def _install_packages(image: Image, folder: Path, own: str) -> None:
     """Install into the base interpreter as seen through the image; the network of the machine is used."""
-    pip = [image.interpreter, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--root-user-action=ignore"]
-    step = Step("packages", (*pip, "--break-system-packages", *own.split(), *_TARGET_PACKAGES), system_environment())
+    options = ("--quiet", "--disable-pip-version-check", "--root-user-action=ignore", "--break-system-packages")
+    command = (image.interpreter, "-m", "pip", "install", *options, *own.split(), *_TARGET_PACKAGES)
+    step = Step("packages", command, system_environment())
     log = folder / "packages.log"
     overlay = Overlay(layers=(image.layer,), scratch=folder / "scratch")
     if run(overlay, [step], log, time_limit_s=_PIP_TIME_LIMIT_S, network=True).rc != 0:

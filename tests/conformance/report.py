@@ -14,6 +14,11 @@ from pathlib import Path
 from tests.conformance.results import Result, Status
 
 _FOLDER = Path(__file__).parent
+_PREAMBLE = """\
+What passes under stock `linear` must pass under `svc_linear`. Shown with ansible-core's own integration targets, taken
+from the sdist of each release and run as ansible-test runs them; targets that choose `linear`, `free` or `host_pinned`
+themselves are run with `svc_linear`, `svc_free` and `svc_host_pinned`. A target counts when stock passes it on the
+machine of the test. Content for managed hosts goes over real ssh.""".splitlines()
 # The verdicts, in the order of the totals.
 SAME, WORSE, STOCK_FAILS, NOT_RUN, EXCLUDED = "passes", "FAILS", "stock fails here", "not run", "left out"
 
@@ -89,10 +94,7 @@ def document(columns: Sequence[Column], commit: str, date: datetime.date) -> str
     lines = [
         "# Conformance",
         "",
-        "What passes under stock `linear` must pass under `svc_linear`. Shown with ansible-core's own integration",
-        "targets, taken from the sdist of each release and run as ansible-test runs them; targets that choose `linear`,",
-        "`free` or `host_pinned` themselves are run with `svc_linear`, `svc_free` and `svc_host_pinned`. A target counts",
-        "when stock passes it on the machine of the test. Content for managed hosts goes over real ssh.",
+        *_PREAMBLE,
         "",
         f"As of {date.isoformat()}, commit {commit or 'unknown'}. Made by `python -m tests.conformance table`.",
         "",
@@ -118,7 +120,7 @@ def _left_out(rows: Sequence[Row]) -> list[str]:
     for row in rows:
         if row.verdict == EXCLUDED:
             by_reason.setdefault(row.reason, []).append(row.target)
-    return [f"- {reason} ({len(names)}): {', '.join(f'`{name}`' for name in names)}" for reason, names in by_reason.items()]
+    return [f"- {reason} ({len(names)}): `{'`, `'.join(names)}`" for reason, names in by_reason.items()]
 
 
 def _markdown(row: Row) -> str:

@@ -8,6 +8,7 @@ single targets and keep the others.
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import re
@@ -19,7 +20,7 @@ from pathlib import Path
 
 _EXCERPT_LINES = 12
 # What a reader looks for in a log; a failure that the play ignores is none.
-_FAILURE = re.compile(r"^(fatal:|failed:|\[?ERROR\]?|.*\bTraceback \(most recent call last\)|.*Error: |.*AssertionError)")
+_FAILURE = re.compile(r"^(fatal:|failed:|\[?ERROR\]?|.*\bTraceback \(most recent|.*Error: |.*AssertionError)")
 _IGNORED = "...ignoring"
 
 
@@ -79,8 +80,6 @@ class ResultFile:
 @contextmanager
 def _locked(path: Path) -> Iterator[None]:
     """Let one process and one thread at a time write a result file."""
-    import fcntl
-
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.with_suffix(".lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
@@ -93,7 +92,7 @@ def result_path(cache: Path, core: str, python: str, strategy: str) -> Path:
 
 
 def excerpt(log: str) -> list[str]:
-    """Return the lines of a log that say why a target failed: from its last failure that was not ignored, or its end."""
+    """Return the lines of a log that say why a target failed: its last failure that was not ignored, or its end."""
     lines = [line.rstrip() for line in log.splitlines() if line.strip()]
     start = None
     for number, line in enumerate(lines):

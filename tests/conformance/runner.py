@@ -101,7 +101,7 @@ class Runner:
             status=_status(outcome),
             seconds=round(outcome.seconds, 1),
             log=str(log),
-            date=datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
+            date=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
             failed_step=outcome.failed_step,
             commit=commit,
             excerpt=excerpt(log.read_text("utf-8", "replace")) if outcome.rc else [],
@@ -109,8 +109,8 @@ class Runner:
         )
 
 
-def svc_subject(strategy: str, plugin_paths: dict[str, str] | None = None) -> Subject:
-    """Return the settings for a strategy: stock has none; another is looked for in the package unless said otherwise."""
+def subject_for(strategy: str, plugin_paths: dict[str, str] | None = None) -> Subject:
+    """Return the settings for a strategy: stock has none; others are in the package unless said otherwise."""
     if strategy == STOCK:
         return Subject(None)
     return Subject(strategy, plugin_paths or {"strategy": str(layout.SVC / _PACKAGE / "plugins/strategy")})
@@ -118,13 +118,14 @@ def svc_subject(strategy: str, plugin_paths: dict[str, str] | None = None) -> Su
 
 def describe_commit() -> str:
     """Return the commit of the checkout, with "+" behind it when the package differs from it; "" outside of git."""
-    head = subprocess.run(["git", "rev-parse", "--short", "HEAD"], cwd=REPOSITORY, capture_output=True, text=True, check=False)
-    if head.returncode != 0:
-        return ""
-    changes = subprocess.run(
-        ["git", "status", "--porcelain", "--", _PACKAGE], cwd=REPOSITORY, capture_output=True, text=True, check=True
-    )
-    return head.stdout.strip() + ("+" if changes.stdout.strip() else "")
+    head = _git("rev-parse", "--short", "HEAD")
+    return head + ("+" if head and _git("status", "--porcelain", "--", _PACKAGE) else "")
+
+
+def _git(*arguments: str) -> str:
+    command = ["git", *arguments]
+    done = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=False)
+    return done.stdout.strip() if done.returncode == 0 else ""
 
 
 def _status(outcome: Outcome) -> Status:

@@ -46,7 +46,7 @@ def read_rules(path: Path = _FOLDER / "excluded.toml") -> list[Rule]:
 
 
 def excluded(targets: Iterable[Target], rules: Sequence[Rule]) -> dict[str, str]:
-    """Return the reason for each target that is left out. Hidden targets, which only serve others, are in neither set."""
+    """Return the reason for each target that is left out; hidden ones, which only serve others, do not appear."""
     reasons = {}
     for target in targets:
         reason = next((rule.reason for rule in rules if rule.covers(target)), None)

@@ -62,8 +62,8 @@ class Target:
     @property
     def environment(self) -> dict[str, str]:
         """Return the variables that `env/set/KEY/VALUE` aliases ask for."""
-        pairs = (alias.split("/", 3)[2:] for alias in self.aliases if re.match(r"env/set/[^/]+/", alias))
-        return {key: value for key, value in pairs}
+        found = (re.fullmatch(r"env/set/([^/]+)/(.*)", alias) for alias in self.aliases)
+        return {match[1]: match[2] for match in found if match}
 
     @property
     def gather_facts(self) -> bool:
@@ -157,7 +157,7 @@ def _closure(start: str, direct: Mapping[str, set[str]]) -> set[str]:
 
 def _linked(folder: Path, name: str) -> set[str]:
     """Return the other targets that symbolic links in a target lead to."""
-    found = set()
+    found: set[str] = set()
     real = folder.resolve()
     for directory, subdirectories, files in os.walk(folder / name):
         for entry in (*subdirectories, *files):
