@@ -119,16 +119,26 @@ def _report_differences(runs: Sequence[Run]) -> bool:
 
 
 def _print_table(setting: Setting, runs: Sequence[Run]) -> None:
-    """Print medians of the measured runs, how they relate to the first strategy, and the footprints."""
+    """Print medians of the runs that succeeded, how they relate to the first strategy, and the footprints."""
     measured: dict[str, list[Run]] = {}
     for run in runs:
-        if run.footprint is None:
+        if run.footprint is None and run.rc == 0:
             measured.setdefault(run.strategy, []).append(run)
-    count = min(map(len, measured.values()), default=0)
-    line = f"\n{setting.workload.name}: {setting.hosts} hosts, {runs[0].tasks} host-tasks, {count} runs each, medians"
+    line = f"\n{setting.workload.name}: {setting.hosts} hosts, {runs[0].tasks} host-tasks, medians of the runs"
     print(line + (f", round trip {setting.round_trip_s * 1000:g} ms" if setting.round_trip_s else ""))
-    header = ("wall s", "min-max", "controller s", "ms/task", "targets s", "ms/task", "wall", "controller", "targets")
-    widths = (8, 15, 13, 8, 10, 8, 9, 11, 9)
+    header = (
+        "runs",
+        "wall s",
+        "min-max",
+        "controller s",
+        "ms/task",
+        "targets s",
+        "ms/task",
+        "wall",
+        "controller",
+        "targets",
+    )
+    widths = (6, 8, 15, 13, 8, 10, 8, 9, 11, 9)
     print(f"{'strategy':<15}" + "".join(f"{text:>{width}}" for text, width in zip(header, widths, strict=True)))
     base: tuple[float, float, float] | None = None
     for strategy, group in measured.items():
@@ -138,12 +148,21 @@ def _print_table(setting: Setting, runs: Sequence[Run]) -> None:
         base = base or (wall, controller, target)
         spread = f"{min(run.wall_s for run in group):.2f}-{max(run.wall_s for run in group):.2f}"
         tasks = group[0].tasks
-        cells = [f"{wall:.2f}", spread, f"{controller:.2f}", f"{controller / tasks * 1000:.1f}", f"{target:.2f}"]
+        cells = [
+            str(len(group)),
+            f"{wall:.2f}",
+            spread,
+            f"{controller:.2f}",
+            f"{controller / tasks * 1000:.1f}",
+            f"{target:.2f}",
+        ]
         cells += [f"{target / tasks * 1000:.1f}"]
         cells += [f"{mine / first:.2f}x" for mine, first in zip((wall, controller, target), base, strict=True)]
         print(f"{strategy:<15}" + "".join(f"{text:>{width}}" for text, width in zip(cells, widths, strict=True)))
+    for strategy in sorted({run.strategy for run in runs} - measured.keys()):
+        print(f"{strategy:<15} every run failed")
     for run in runs:
-        if run.footprint is not None:
+        if run.footprint is not None and run.rc == 0:
             wire = run.footprint.wire
             print(
                 f"{run.strategy:<15}  peak {run.footprint.peak_pss_bytes / 2**20:.0f} MB PSS in up to"

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import select
 import subprocess
 import sys
@@ -123,19 +124,21 @@ class _Controller:
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=log,
-                text=True,
+                bufsize=0,
             )
         try:
             with _Sampler(process.pid) if footprint else contextlib.nullcontext() as sampler:
-                first = self._first_line(process)
+                report = self._read(process, self._setting.timeout_s)
             self._lab.close_masters()
-            rest, _ = process.communicate(timeout=60)
+            while piece := self._read(process, timeout_s=60):
+                report += piece
+            process.wait(timeout=10)
         finally:
             if process.poll() is None:
                 process.terminate()
                 processes.end(processes.descendants(process.pid))
                 process.wait(timeout=10)
-        ended, usage = _reports(first + rest)
+        ended, usage = _reports(report.decode())
         return Run(
             strategy=self._contender.strategy,
             rc=ended["rc"],
@@ -148,13 +151,13 @@ class _Controller:
             footprint=Footprint(sampler.peak_pss_bytes, sampler.peak_processes, Counters()) if sampler else None,
         )
 
-    def _first_line(self, process: subprocess.Popen[str]) -> str:
-        """Wait for the report that ansible-playbook itself has ended."""
+    def _read(self, process: subprocess.Popen[bytes], timeout_s: float) -> bytes:
+        """Wait for the next piece of the report, of which the first says that ansible-playbook itself has ended."""
         assert process.stdout is not None
-        ready, _, _ = select.select([process.stdout], [], [], self._setting.timeout_s)
+        ready, _, _ = select.select([process.stdout], [], [], timeout_s)
         if not ready:
-            raise LabError(f"{self._contender.strategy} did not end within {self._setting.timeout_s:g} s")
-        return process.stdout.readline()
+            raise LabError(f"{self._contender.strategy} did not end within {timeout_s:g} s")
+        return os.read(process.stdout.fileno(), 4096)
 
 
 class _Sampler:
