@@ -73,7 +73,7 @@ class SharedReads(Generic[KeyT, ValueT]):
         else:
             running.finished.wait()
         if running.error is not None:
-            raise running.error
+            raise running.error.with_traceback(running.error.__traceback__)
         return running.value  # type: ignore[return-value]  # set, since there was no error
 
     def _run(self, key: KeyT, running: _Read[ValueT], read: Callable[[], ValueT], keep: Callable[[], bool]) -> None:

@@ -55,6 +55,10 @@ class LayeredStore:
             raise DigestMismatchError(f"content of {len(content)} bytes has digest {actual}, not {digest}")
         return self._keep(digest, content, persist)
 
+    def add_verified(self, digest: str, content: bytes, persist: bool = True) -> bool:
+        """Keep *content* that the caller has just digested itself; say whether a layer kept it."""
+        return self._keep(digest, content, persist)
+
     def __contains__(self, digest: object) -> bool:
         """Say whether a layer has the blob; a broken blob on disk counts until it is read."""
         return digest in self.memory or (self.disk is not None and digest in self.disk)
