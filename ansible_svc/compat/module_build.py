@@ -1,0 +1,113 @@
+# Copyright: (c) 2026, The ansible_svc project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Have ansible-core build a module and take its result apart.
+
+Uses of ``ansible.executor.module_common`` (2.19 to 2.21): ``modify_module`` and the text that it makes (a script that
+ends in one call, ``_ansiballz_main(zip_data=..., module_fqn=..., profile=..., rlimit_nofile=..., ...)``),
+``_extract_interpreter``, ``_get_shebang``, ``_BuiltModule``.
+"""
+
+from __future__ import annotations
+
+import ast
+import base64
+import inspect
+import io
+import zipfile
+from dataclasses import dataclass
+from typing import Any
+
+from ansible import constants as C
+from ansible.executor.module_common import _BuiltModule, _extract_interpreter, _get_shebang, modify_module
+from ansible.parsing.dataloader import DataLoader
+from ansible.template import Templar
+
+_MAIN = '\nif __name__ == "__main__":\n    _ansiballz_main(\n'
+_DEFAULT_INTERPRETER = "/usr/bin/python"
+_ANY_INTERPRETER = "/usr/bin/python3"
+_EXTENSION_OPTIONS = ("_ANSIBALLZ_PYDEVD_CONFIG", "_ANSIBALLZ_DEBUGPY_CONFIG", "_ANSIBALLZ_COVERAGE_CONFIG")
+
+
+@dataclass(frozen=True)
+class AnsiballZ:
+    """The parts of a built new-style Python module.
+
+    Attributes:
+        fqn: dotted name under which it runs, such as ``ansible.modules.command``.
+        profile: name of ansible-core's serialization profile for arguments and results.
+        open_files: wanted soft limit of open files, 0 for none.
+        files: path inside the payload -> content, in the payload's order.
+        shebang: program and arguments of the module's interpreter line.
+    """
+
+    fqn: str
+    profile: str
+    open_files: int
+    files: dict[str, bytes]
+    shebang: tuple[str, ...]
+
+
+def build(name: str, path: str) -> AnsiballZ | None:
+    """Build a module; None when it is not a new-style Python module (binary, old-style, want-JSON, JSON-args, ...).
+
+    Parameters:
+        name: the module's name as the task gave it.
+        path: its file.
+
+    Raises AnsibleError when ansible-core cannot build it (a missing module_util, a syntax error).
+    """
+    variables = {"ansible_python_interpreter": _ANY_INTERPRETER}
+    arguments: dict[str, Any] = {
+        "module_name": name,
+        "module_path": path,
+        "module_args": {},
+        "templar": Templar(loader=DataLoader(), variables=variables),
+        "task_vars": variables,
+        "module_compression": "ZIP_STORED",
+    }
+    if "shell_plugin" in inspect.signature(modify_module).parameters:
+        arguments["shell_plugin"] = None
+    built = modify_module(**arguments)
+    if built.module_style != "new":
+        return None
+    text = built.b_module_data
+    start = text.rfind(_MAIN.encode())
+    if start < 0:
+        return None
+    call = ast.parse(text[start:]).body[0].body[0].value  # type: ignore[attr-defined]
+    values = {keyword.arg: keyword.value for keyword in call.keywords}
+    with zipfile.ZipFile(io.BytesIO(base64.b64decode(ast.literal_eval(values["zip_data"])))) as payload:
+        files = {info.filename: payload.read(info) for info in payload.infolist()}
+    return AnsiballZ(
+        fqn=ast.literal_eval(values["module_fqn"]),
+        profile=ast.literal_eval(values["profile"]),
+        open_files=ast.literal_eval(values["rlimit_nofile"]),
+        files=files,
+        shebang=_shebang(path),
+    )
+
+
+def _shebang(path: str) -> tuple[str, ...]:
+    with open(path, "rb") as module:
+        program, arguments = _extract_interpreter(module.read())
+    return (program, *arguments) if program else (_DEFAULT_INTERPRETER,)
+
+
+def interpreter_line(shebang: tuple[str, ...], task_vars: dict[str, Any], templar: Templar, remote_is_local: bool) -> str:
+    """Return the interpreter line that ansible-core gives a module with this one in this task.
+
+    Raises InterpreterDiscoveryRequiredError when the interpreter is to be discovered and was not yet.
+    """
+    program, *arguments = shebang
+    line, _interpreter = _get_shebang(program, task_vars, templar, tuple(arguments), remote_is_local=remote_is_local)
+    return str(line)
+
+
+def placeholder(data: bytes, shebang: str, profile: str) -> Any:
+    """Return what ActionBase._configure_module returns, with ``data`` in the place of the module's text."""
+    return _BuiltModule(b_module_data=data, module_style="new", shebang=shebang, serialization_profile=profile)
+
+
+def uses_extensions() -> bool:
+    """Tell whether a debugger or coverage was asked for inside modules; such modules run as ansible-core sends them."""
+    return any(C.config.get_config_value(option) is not None for option in _EXTENSION_OPTIONS)

@@ -1,0 +1,60 @@
+# Copyright: (c) 2026, The ansible_svc project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""A stock WorkerProcess whose task runs with loaders of ours.
+
+Uses WorkerProcess (2.19 to 2.21) with the attributes it stores and its ``_run``; detaching, signals, the queue of
+Display and prompts stay WorkerProcess's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from ansible import context
+from ansible.executor.process import worker as stock
+from ansible.plugins import loader as plugin_loader
+
+from ansible_svc.compat.task_run import TaskSpec, run_task
+
+
+def stock_worker(spec: TaskSpec, worker_id: int) -> Any:
+    """Return an unchanged WorkerProcess for a task."""
+    return stock.WorkerProcess(**_arguments(spec, worker_id))
+
+
+def forked_worker(spec: TaskSpec, worker_id: int, loaders_in_child: Callable[[], Any]) -> Any:
+    """Return a WorkerProcess that runs its task with other loaders.
+
+    Parameters:
+        spec: the task.
+        worker_id: index of its slot.
+        loaders_in_child: called in the child; returns the loaders.
+    """
+    return _ForkedWorker(spec, loaders_in_child, **_arguments(spec, worker_id))
+
+
+def _arguments(spec: TaskSpec, worker_id: int) -> dict[str, Any]:
+    return {
+        "final_q": spec.final_q,
+        "task_vars": spec.task_vars,
+        "host": spec.host,
+        "task": spec.task,
+        "play_context": spec.play_context,
+        "loader": spec.loader,
+        "variable_manager": spec.variable_manager,
+        "shared_loader_obj": plugin_loader.get_plugin_loader_namespace(),
+        "worker_id": worker_id,
+        "cliargs": context.CLIARGS,
+    }
+
+
+class _ForkedWorker(stock.WorkerProcess):  # type: ignore[misc]
+    def __init__(self, spec: TaskSpec, loaders_in_child: Callable[[], Any], **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self._spec = spec
+        self._loaders_in_child = loaders_in_child
+
+    def _run(self) -> None:
+        stock.current_worker = self
+        run_task(self._spec, self._loaders_in_child())

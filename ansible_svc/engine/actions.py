@@ -1,0 +1,371 @@
+# Copyright: (c) 2026, The ansible_svc project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Action plugins over the Pool.
+
+Every action plugin of ansible-core does its remote work through a handful of ActionBase's methods. ``adopt`` lays a
+class with our versions of them over a plugin object, so the plugin's own code runs unchanged. The two that matter are
+``_configure_module`` (what is to be run) and ``_low_level_execute_command`` (run it): ansible-core's ``_execute_module``
+between them stays as it is and keeps its meaning from release to release.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+import os
+import shlex
+import signal
+from typing import Any
+
+from ansible import constants as C
+from ansible.errors import AnsibleError
+from ansible.executor.interpreter_discovery import InterpreterDiscoveryRequiredError, discover_interpreter
+from ansible.module_utils.common.json import Direction, get_module_encoder
+from ansible.module_utils.common.text.converters import to_text
+from ansible.plugins.action import ActionBase
+from ansible.utils.display import Display
+
+from ansible_svc.compat.module_build import interpreter_line, placeholder
+from ansible_svc.engine.access import Access, Finished, ModuleCall
+from ansible_svc.engine.ansible_errors import as_ansible
+from ansible_svc.engine.connections import NativeConnection, laid_over
+from ansible_svc.errors import RemoteError
+from ansible_svc.transport.failures import BecomeFailed
+
+display = Display()
+
+# Variables that an interpreter reads when it starts; a forked runner would come too late for them.
+_INTERPRETER_VARIABLES = ("PYTHON", "LD_", "LOCPATH", "MALLOC_", "GLIBC_TUNABLES")
+
+
+class ModuleText(bytes):
+    """Stands for a module's text in ansible-core's code, and carries what is really to be run."""
+
+    call: ModuleCall
+
+
+class NativeAction:
+    """Our versions of ActionBase's remote helpers; laid over a plugin object by ``adopt``.
+
+    Threads: an object belongs to one task.
+    """
+
+    svc_access: Access
+    _svc_wrap_async = False
+    _svc_task_vars: dict[str, Any]
+
+    @property
+    def _svc(self) -> NativeConnection | None:
+        """The native connection, or None when this task goes ansible-core's own way."""
+        connection = self._connection  # type: ignore[attr-defined]
+        if isinstance(connection, NativeConnection) and connection.svc_is_native():
+            return connection
+        return None
+
+    # modules
+
+    def _execute_module(self, *args: Any, **kwargs: Any) -> dict[str, Any]:
+        """Run a module; the base class asks ``_configure_module`` and ``_low_level_execute_command`` on the way."""
+        self._svc_wrap_async = bool(kwargs.get("wrap_async"))
+        result: dict[str, Any] = super()._execute_module(*args, **kwargs)  # type: ignore[misc]
+        return result
+
+    def _configure_module(self, module_name: str, module_args: dict[str, Any], task_vars: dict[str, Any]) -> Any:
+        """Return a stand-in for the module's text when it can run natively, ansible-core's text otherwise."""
+        connection = self._svc
+        if connection is None or self._svc_wrap_async or not connection.is_pipelining_enabled():
+            return super()._configure_module(module_name, module_args, task_vars)  # type: ignore[misc]
+        self._svc_task_vars = task_vars
+        path = self._svc_find_module(module_name)
+        bundle = self.svc_access.bundle(module_name, path) if path is not None else None
+        environment: dict[str, Any] = {}
+        self._compute_environment_string(environment)  # type: ignore[attr-defined]
+        if path is None or bundle is None or any(name.startswith(_INTERPRETER_VARIABLES) for name in environment):
+            return super()._configure_module(module_name, module_args, task_vars)  # type: ignore[misc]
+        shebang = self._svc_interpreter_line(bundle.shebang, task_vars)
+        interpreter = shebang.removeprefix("#!").strip()
+        if " " in interpreter or not interpreter.startswith("/"):
+            return super()._configure_module(module_name, module_args, task_vars)  # type: ignore[misc]
+        encoder = get_module_encoder(bundle.profile, Direction.CONTROLLER_TO_MODULE)
+        try:
+            arguments = json.dumps({"ANSIBLE_MODULE_ARGS": module_args}, cls=encoder)
+        except TypeError as error:
+            raise AnsibleError(f"Failed to serialize arguments for the {module_name!r} module.") from error
+        text = ModuleText(b"#")
+        text.call = ModuleCall(
+            bundle=bundle,
+            path=path,
+            name=module_name.rpartition(".")[2],
+            interpreter=interpreter,
+            arguments=arguments.encode(),
+            environment={str(name): str(value) for name, value in environment.items()},
+            directory=self._svc_directory(),
+        )
+        return placeholder(text, shebang, bundle.profile), path
+
+    def _svc_find_module(self, module_name: str) -> str | None:
+        """Return a module's file, or None when ansible-core has to say what is wrong with the name."""
+        result = self._shared_loader_obj.module_loader.find_plugin_with_context(  # type: ignore[attr-defined]
+            module_name,
+            self._connection.module_implementation_preferences[0],  # type: ignore[attr-defined]
+            collection_list=self._task.collections,  # type: ignore[attr-defined]
+        )
+        return result.plugin_resolved_path if result.resolved else None
+
+    def _svc_interpreter_line(self, shebang: tuple[str, ...], task_vars: dict[str, Any]) -> str:
+        """Return the interpreter line for this host, discovering the interpreter when that is asked for."""
+        task = self._task  # type: ignore[attr-defined]
+        use_vars = task_vars["ansible_delegated_vars"][task.delegate_to] if task.delegate_to else task_vars
+        local = bool(getattr(self._connection, "_remote_is_local", False))  # type: ignore[attr-defined]
+        templar = self._templar  # type: ignore[attr-defined]
+        try:
+            return interpreter_line(shebang, use_vars, templar, local)
+        except InterpreterDiscoveryRequiredError as required:
+            self._svc_discover(required, task_vars, use_vars)
+        return interpreter_line(shebang, use_vars, templar, local)
+
+    def _svc_discover(self, required: Any, task_vars: dict[str, Any], use_vars: dict[str, Any]) -> None:
+        """Discover an interpreter and note it where ActionBase._configure_module would."""
+        found = discover_interpreter(
+            action=_Discovery(self),
+            interpreter_name=required.interpreter_name,
+            discovery_mode=required.discovery_mode,
+            task_vars=use_vars,
+        )
+        self._discovered_interpreter = found
+        key = f"discovered_interpreter_{required.interpreter_name}"
+        use_vars["ansible_facts"][key] = found
+        task = self._task  # type: ignore[attr-defined]
+        if not task.delegate_to or task.delegate_facts:
+            task_vars["ansible_facts"][key] = found
+            self._discovered_interpreter_key = key
+        else:
+            task_vars["ansible_delegated_vars"][task.delegate_to]["ansible_facts"][key] = found
+
+    # commands
+
+    def _low_level_execute_command(
+        self,
+        cmd: str,
+        sudoable: bool = True,
+        in_data: bytes | None = None,
+        executable: str | None = None,
+        encoding_errors: str = "surrogate_then_replace",
+        chdir: str | None = None,
+    ) -> dict[str, Any]:
+        """Run a module or a command line on the host; same parameters and result as ActionBase's."""
+        connection = self._svc
+        if connection is None:
+            result: dict[str, Any] = super()._low_level_execute_command(  # type: ignore[misc]
+                cmd,
+                sudoable=sudoable,
+                in_data=in_data,
+                executable=executable,
+                encoding_errors=encoding_errors,
+                chdir=chdir,
+            )
+            return result
+        become = sudoable and self._svc_becomes()
+        if isinstance(in_data, ModuleText):
+            finished = self._svc_run_module(connection, in_data.call, become)
+            if isinstance(finished, str):
+                return self._svc_run_stock_module(in_data.call, finished)
+        else:
+            finished = self._svc_run_command(connection, cmd, in_data, executable, chdir, sudoable, become)
+        return _as_result(finished, encoding_errors)
+
+    def _svc_run_module(self, connection: NativeConnection, call: ModuleCall, become: bool) -> Finished | str:
+        try:
+            with as_ansible(connection):
+                return self.svc_access.run_module(connection.svc_place(become), call)
+        except BecomeFailed as failure:
+            return Finished(1, b"", f"{failure}\n".encode())
+
+    def _svc_run_stock_module(self, call: ModuleCall, reason: str) -> dict[str, Any]:
+        """Run a module as ansible-core would, since its interpreter cannot serve as a zygote."""
+        display.v(
+            f"svc: {call.interpreter} cannot run modules natively ({reason.strip().splitlines()[-1:]}); using ansible-core's way",
+            host=self._play_context.remote_addr,  # type: ignore[attr-defined]
+        )
+        arguments = json.loads(call.arguments)["ANSIBLE_MODULE_ARGS"]
+        bits, _path = super()._configure_module(call.name, arguments, self._svc_task_vars)  # type: ignore[misc]
+        shell = self._connection._shell  # type: ignore[attr-defined]
+        cmd = shell.build_module_command(self._compute_environment_string(), bits.shebang, "").strip()  # type: ignore[attr-defined]
+        return self._low_level_execute_command(cmd, in_data=bits.b_module_data)
+
+    def _svc_run_command(
+        self,
+        connection: NativeConnection,
+        cmd: str,
+        in_data: bytes | None,
+        executable: str | None,
+        chdir: str | None,
+        sudoable: bool,
+        become: bool,
+    ) -> Finished:
+        shell = self._connection._shell  # type: ignore[attr-defined]
+        if chdir:
+            cmd = shell.append_command(f"cd {chdir}", cmd)
+        if executable:
+            shell.executable = executable
+        if executable is None:
+            executable = self._play_context.executable  # type: ignore[attr-defined]
+        if become:
+            argv = _argv(shell.executable or executable or "/bin/sh", cmd)
+        elif executable:
+            argv = _argv(executable, cmd)
+        else:
+            argv = ["/bin/sh", "-c", 'exec "${SHELL:-/bin/sh}" -c "$1"', "sh", cmd]
+        if connection.transport == "local":  # type: ignore[attr-defined]
+            connection.cwd = os.fsencode(self._loader.get_basedir())  # type: ignore[attr-defined]
+        terminal = connection.svc_wants_terminal(in_data, sudoable)  # type: ignore[attr-defined]
+        try:
+            finished = connection.svc_run(argv, in_data, become, terminal)
+        except BecomeFailed as failure:
+            return Finished(1, b"", f"{failure}\n".encode())
+        if terminal:
+            finished = Finished(finished.rc, finished.out, finished.err + connection.svc_closing_words())  # type: ignore[attr-defined]
+        return finished
+
+    def _svc_becomes(self) -> bool:
+        """Tell whether a command runs as the become user (the condition is ActionBase's)."""
+        if not self._connection.become:  # type: ignore[attr-defined]
+            return False
+        login_user = self._get_remote_user()  # type: ignore[attr-defined]
+        become_user = self.get_become_option("become_user")  # type: ignore[attr-defined]
+        return bool(
+            C.BECOME_ALLOW_SAME_USER or become_user != login_user or not any((login_user, become_user))
+        )
+
+    def _svc_directory(self) -> str | None:
+        connection = self._connection  # type: ignore[attr-defined]
+        return str(self._loader.get_basedir()) if connection.transport == "local" else None  # type: ignore[attr-defined]
+
+    # files
+
+    def _make_tmp_path(self, remote_user: str | None = None) -> str:
+        """Create the task's temporary directory on the host without a shell where that means the same."""
+        connection = self._svc
+        if connection is None or self._is_become_unprivileged():  # type: ignore[attr-defined]
+            return str(super()._make_tmp_path(remote_user))  # type: ignore[misc]
+        shell = self._connection._shell  # type: ignore[attr-defined]
+        parent = str(self.get_shell_option("remote_tmp", default="~/.ansible/tmp"))  # type: ignore[attr-defined]
+        if "$" in parent:  # the shell's to expand
+            return str(super()._make_tmp_path(remote_user))  # type: ignore[misc]
+        path = os.path.join(parent, shell._generate_temp_dir_name())
+        try:
+            with as_ansible(connection):
+                created = self.svc_access.make_directory(connection.svc_place(become=False), path, 0o700)
+        except AnsibleError as error:
+            if not isinstance(error.__cause__, RemoteError):
+                raise
+            return str(super()._make_tmp_path(remote_user))  # type: ignore[misc]  # it fails too, in ansible-core's words
+        self._cleanup_remote_tmp = True
+        shell.tmpdir = created + "/"
+        return str(shell.tmpdir)
+
+    def _remove_tmp_path(self, tmp_path: str | None, force: bool = False) -> None:
+        """Remove the task's temporary directory."""
+        shell = self._connection._shell  # type: ignore[attr-defined]
+        if tmp_path is None and shell.tmpdir:
+            tmp_path = shell.tmpdir
+        if tmp_path is None or not (force or self._should_remove_tmp_path(tmp_path)):  # type: ignore[attr-defined]
+            return
+        connection = self._svc
+        if connection is None:
+            super()._remove_tmp_path(tmp_path, force)  # type: ignore[misc]
+            return
+        try:
+            with as_ansible(connection):
+                self.svc_access.remove_tree(connection.svc_place(become=False), tmp_path.rstrip("/"))
+        except AnsibleError as error:
+            if not isinstance(error.__cause__, RemoteError):
+                raise
+            display.warning(f"Error deleting remote temporary files (rc: 1, stderr: {error}}})")
+        else:
+            shell.tmpdir = None
+
+    def _transfer_data(self, remote_path: str, data: str | bytes) -> str:
+        """Write data to a file on the host."""
+        connection = self._svc
+        if connection is None:
+            return str(super()._transfer_data(remote_path, data))  # type: ignore[misc]
+        if isinstance(data, str):
+            data = data.encode(errors="surrogateescape")
+        connection.svc_put_bytes(data, remote_path)
+        return remote_path
+
+    def _remote_chmod(self, paths: list[str], mode: str, sudoable: bool = False) -> dict[str, Any]:
+        """Change modes on the host, without a process for the one change that every transfer makes."""
+        connection = self._svc
+        if connection is None or mode != "u+rwx" or sudoable:
+            result: dict[str, Any] = super()._remote_chmod(paths, mode, sudoable)  # type: ignore[misc]
+            return result
+        try:
+            with as_ansible(connection):
+                self.svc_access.add_mode(connection.svc_place(become=False), list(paths), 0o700)
+        except AnsibleError as error:
+            if not isinstance(error.__cause__, RemoteError):
+                raise
+            return _as_result(Finished(1, b"", f"chmod: {error}\n".encode()), "surrogate_then_replace")
+        return _as_result(Finished(0, b"", b""), "surrogate_then_replace")
+
+
+class _Discovery:
+    """Stands in for an action in ansible-core's discover_interpreter: answers its one command from the agent's hello."""
+
+    def __init__(self, action: Any) -> None:
+        self._action = action
+
+    def _low_level_execute_command(self, cmd: str, sudoable: bool = True) -> dict[str, Any]:
+        connection = self._action._svc
+        place = connection.svc_place(become=False)
+        with as_ansible(connection):
+            facts = self._action.svc_access.facts(place)
+        if list(place.candidates) != facts["candidates"]:
+            result: dict[str, Any] = self._action._low_level_execute_command(cmd, sudoable=sudoable)
+            return result
+        out = "\n".join(("FOUND", *facts["found"], "ENDFOUND", ""))
+        return _as_result(Finished(0, out.encode(), b""), "strict")
+
+
+def _argv(executable: str, cmd: str) -> list[str]:
+    words = shlex.split(executable)
+    return [*words, "-c", cmd]
+
+
+def _as_result(finished: Finished, errors: str) -> dict[str, Any]:
+    """Return a finished process the way ActionBase._low_level_execute_command does."""
+    rc, err = finished.rc, finished.err
+    if rc < 0:  # a shell between us would have said so in this way
+        err += f"{signal.strsignal(-rc)}\n".encode()
+        rc = 128 - rc
+    out_text = to_text(finished.out, errors=errors)
+    err_text = to_text(err, errors=errors)
+    return {
+        "rc": rc,
+        "stdout": out_text,
+        "stdout_lines": out_text.splitlines(),
+        "stderr": err_text,
+        "stderr_lines": err_text.splitlines(),
+    }
+
+
+@functools.cache
+def _native_class(stock: type) -> type:
+    return type(stock.__name__, (NativeAction, stock), {"__module__": stock.__module__})
+
+
+def adopt(action: Any, access: Access, loaders: Any) -> Any:
+    """Return an action plugin object that works through the Pool.
+
+    Parameters:
+        action: the stock object; anything that is not an ActionBase is returned as it is.
+        access: the task's access to the Pool.
+        loaders: what the plugin is to load other plugins with.
+    """
+    if not isinstance(action, ActionBase) or isinstance(action, NativeAction):
+        return action
+    native = laid_over(action, _native_class(type(action)), access)
+    native._shared_loader_obj = loaders
+    return native

@@ -1,0 +1,59 @@
+# Copyright: (c) 2026, The ansible_svc project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Put Ansible's words on our errors, in one place, at the edge to ansible-core."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from typing import Any
+
+from ansible.errors import AnsibleAuthenticationFailure, AnsibleConnectionFailure, AnsibleError
+
+from ansible_svc.errors import CancelledError, DisconnectedError, Error, PoolClosedError, RemoteError
+from ansible_svc.transport.failures import (
+    BecomeFailed,
+    ConnectFailed,
+    HostKeyUnknown,
+    NoPython,
+    PasswordMissing,
+    PasswordWrong,
+)
+
+_HOST_KEY_WORDS = (
+    "Using a SSH password instead of a key is not possible because Host Key checking is enabled. "
+    "Please add this host's fingerprint to your known_hosts file to manage this host."
+)
+
+
+@contextlib.contextmanager
+def as_ansible(connection: Any, doing: str = "") -> Iterator[None]:
+    """Turn our errors into those that ansible-core's plugins raise in the same case.
+
+    Parameters:
+        connection: for its become plugin's name and the host.
+        doing: what was attempted, for errors that the remote operating system gave.
+
+    NoPython passes: it is answered by going another way.
+    """
+    try:
+        yield
+    except NoPython:
+        raise
+    except HostKeyUnknown as error:
+        raise AnsibleError(_HOST_KEY_WORDS) from error
+    except ConnectFailed as error:
+        raise AnsibleConnectionFailure(f"Failed to connect to the host via ssh: {error}") from error
+    except PasswordMissing as error:
+        raise AnsibleError(f"Missing {connection.become.name} password") from error
+    except PasswordWrong as error:
+        raise AnsibleError(f"Incorrect {connection.become.name} password") from error
+    except BecomeFailed as error:
+        raise AnsibleAuthenticationFailure(f"{connection.become.name} failed: {error}") from error
+    except (DisconnectedError, PoolClosedError, CancelledError) as error:
+        host = connection._play_context.remote_addr
+        raise AnsibleConnectionFailure(f"Failed to connect to the host via ssh: Connection to {host} closed.") from error
+    except RemoteError as error:
+        raise AnsibleError(f"{doing or 'the agent on the managed host failed'}: {error}") from error
+    except Error as error:
+        raise AnsibleError(str(error)) from error

@@ -1,0 +1,228 @@
+# Copyright: (c) 2026, The ansible_svc project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Connection objects that work through the Pool.
+
+Each is ansible-core's own plugin object with a class of ours laid over its own: options, names, documentation and templating
+stay exactly ansible-core's, only what touches the host is ours. When a host has no Python, the object goes back to
+being ansible-core's.
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+import shlex
+from typing import Any
+
+from ansible import constants as C
+from ansible.errors import AnsibleFileNotFound
+from ansible.plugins.connection import local as stock_local
+from ansible.plugins.connection import ssh as stock_ssh
+from ansible.utils.display import Display
+
+from ansible_svc.engine.access import Access, Finished, Place
+from ansible_svc.engine.ansible_errors import as_ansible
+from ansible_svc.engine.ssh_command import ssh_login
+from ansible_svc.transport.failures import NoPython
+from ansible_svc.transport.identity import Identity, LocalLogin, SshLogin, Sudo
+
+display = Display()
+
+
+class NativeConnection:
+    """What both native connections share; laid over a stock plugin object by ``adopt``.
+
+    Attributes:
+        svc_access: the task's access to the Pool.
+
+    Threads: an object belongs to one task.
+    """
+
+    svc_access: Access
+    _svc_login: SshLogin | LocalLogin | None = None
+    _svc_no_python = False
+
+    # options
+
+    def svc_place(self, become: bool, variables: dict[str, Any] | None = None) -> Place:
+        """Return where this connection leads.
+
+        Parameters:
+            become: with privilege escalation, if the task has it.
+            variables: for the option that lists interpreters.
+        """
+        if self._svc_login is None:
+            self._svc_login = self._svc_read_login()
+        candidates = C.config.get_config_value("INTERPRETER_PYTHON_FALLBACK", variables=variables)
+        sudo = self._svc_sudo() if become else None
+        return Place(Identity(self._svc_login, sudo), tuple(map(str, candidates)))
+
+    def _svc_read_login(self) -> SshLogin | LocalLogin:
+        raise NotImplementedError
+
+    def _svc_sudo(self) -> Sudo | None:
+        plugin = self.become  # type: ignore[attr-defined]
+        if plugin is None:
+            return None
+        return Sudo(
+            user=str(plugin.get_option("become_user") or "root"),
+            executable=str(plugin.get_option("become_exe") or plugin.name),
+            flags=tuple(shlex.split(plugin.get_option("become_flags") or "")),
+            password=str(plugin.get_option("become_pass")) if plugin.get_option("become_pass") is not None else None,
+        )
+
+    def svc_is_native(self) -> bool:
+        """Connect if need be; False when the host has no Python, so that ansible-core's own way is to be used.
+
+        Raises AnsibleConnectionFailure.
+        """
+        if self._svc_no_python:
+            return False
+        try:
+            with as_ansible(self):
+                self.svc_access.facts(self.svc_place(become=False))
+        except NoPython:
+            display.v(
+                "svc: no usable Python was found there; using ansible-core's own connection",
+                host=self._play_context.remote_addr,  # type: ignore[attr-defined]
+            )
+            self._svc_no_python = True
+            return False
+        self._connected = True
+        return True
+
+    # ansible-core's interface
+
+    def is_pipelining_enabled(self, wrap_async: bool = False) -> bool:
+        """Tell ansible-core that new-style modules need no file on the host."""
+        if self._svc_no_python:
+            return bool(super().is_pipelining_enabled(wrap_async))  # type: ignore[misc]
+        return not wrap_async and not C.DEFAULT_KEEP_REMOTE_FILES
+
+    def exec_command(self, cmd: str, in_data: bytes | None = None, sudoable: bool = True) -> tuple[int, bytes, bytes]:
+        """Run a command line as the login user; what ansible-core itself would have sent."""
+        if not self.svc_is_native():
+            return super().exec_command(cmd, in_data=in_data, sudoable=sudoable)  # type: ignore[misc,no-any-return]
+        argv = ["/bin/sh", "-c", 'exec "${SHELL:-/bin/sh}" -c "$1"', "sh", cmd]
+        finished = self.svc_run(argv, in_data, become=False, terminal=False)
+        return finished.rc, finished.out, finished.err
+
+    def svc_run(self, argv: list[str], in_data: bytes | None, become: bool, terminal: bool) -> Finished:
+        """Run a command, as the become user if asked. Raises Ansible's errors."""
+        with as_ansible(self):
+            return self.svc_access.exec_command(
+                self.svc_place(become), argv, in_data or b"", self.svc_directory(), terminal
+            )
+
+    def svc_directory(self) -> str | None:
+        """Return the directory that commands run in, None for the login's."""
+        return None
+
+    def put_file(self, in_path: str, out_path: str) -> Any:
+        """Copy a file of the controller to the host."""
+        if not self.svc_is_native():
+            return super().put_file(in_path, out_path)  # type: ignore[misc]
+        display.vvv(f"PUT {in_path} TO {out_path}", host=self._play_context.remote_addr)  # type: ignore[attr-defined]
+        if not os.path.exists(in_path):
+            raise AnsibleFileNotFound(f"file or module does not exist: {in_path}")
+        with as_ansible(self, f"failed to transfer file to {out_path}"):
+            self.svc_access.put_file(self.svc_place(become=False), in_path, out_path)
+        return 0, b"", b""
+
+    def svc_put_bytes(self, data: bytes, out_path: str) -> None:
+        """Write a file on the host."""
+        with as_ansible(self, f"failed to transfer file to {out_path}"):
+            self.svc_access.put_bytes(self.svc_place(become=False), data, out_path)
+
+    def fetch_file(self, in_path: str, out_path: str) -> Any:
+        """Copy a file of the host to the controller."""
+        if not self.svc_is_native():
+            return super().fetch_file(in_path, out_path)  # type: ignore[misc]
+        display.vvv(f"FETCH {in_path} TO {out_path}", host=self._play_context.remote_addr)  # type: ignore[attr-defined]
+        with as_ansible(self, f"failed to transfer file from {in_path}"):
+            self.svc_access.fetch_file(self.svc_place(become=False), in_path, out_path)
+        return 0, b"", b""
+
+    def reset(self) -> None:
+        """Disconnect; the next task connects anew."""
+        if not self._svc_no_python:
+            self.svc_access.forget(self.svc_place(become=False))
+        super().reset()  # type: ignore[misc]
+
+    def close(self) -> None:
+        """Leave the connection to the tasks that follow."""
+        self._connected = False
+
+
+class SshConnection(NativeConnection):
+    """ansible-core's ssh plugin over the Pool."""
+
+    def _svc_read_login(self) -> SshLogin:
+        return ssh_login(self)
+
+    def svc_wants_terminal(self, in_data: bytes | None, sudoable: bool) -> bool:
+        """Tell whether ansible-core would run this command on a terminal (its ssh plugin's exec_command)."""
+        return not in_data and sudoable and bool(self.get_option("use_tty"))  # type: ignore[attr-defined]
+
+    def svc_closing_words(self) -> bytes:
+        """Return what the ssh client writes when a session on a terminal ends."""
+        login = self.svc_place(become=False).identity.login
+        assert isinstance(login, SshLogin)
+        shared = any("controlpersist" in word.lower() for word in login.argv)
+        return f"{'Shared connection' if shared else 'Connection'} to {login.host} closed.\r\n".encode()
+
+    def close(self) -> None:
+        """Leave the connection to the tasks that follow."""
+        self._connected = False
+
+
+class LocalConnection(NativeConnection):
+    """ansible-core's local plugin over the Pool."""
+
+    def _svc_read_login(self) -> LocalLogin:
+        return LocalLogin()
+
+    def svc_wants_terminal(self, in_data: bytes | None, sudoable: bool) -> bool:
+        """Tell whether ansible-core would run this command on a terminal: never, locally."""
+        return False
+
+    def svc_directory(self) -> str | None:
+        """Return the directory that ansible-core set for this command."""
+        directory = getattr(self, "cwd", None)
+        return os.fsdecode(directory) if directory else None
+
+    def reset(self) -> None:
+        """Do nothing, as ansible-core's local plugin."""
+
+
+_NATIVE: dict[type, type] = {stock_ssh.Connection: SshConnection, stock_local.Connection: LocalConnection}
+
+
+@functools.cache
+def native_class(stock: type) -> type | None:
+    """Return the class to lay over a stock connection plugin's, None when it is not one that we know.
+
+    Plugins that derive from ansible-core's without being them (a user's own ``ssh.py``) are not ours to change; our
+    own svc_ssh and svc_local say so by ``svc_over``.
+    """
+    ours = _NATIVE.get(getattr(stock, "svc_over", stock))
+    return type(stock.__name__, (ours, stock), {}) if ours is not None else None
+
+
+def adopt(connection: Any, access: Access) -> Any:
+    """Return a connection that works through the Pool in place of a stock one of a kind we know, else the same."""
+    if isinstance(connection, NativeConnection):
+        return connection
+    ours = native_class(type(connection))
+    return connection if ours is None else laid_over(connection, ours, access)
+
+
+def laid_over(stock: Any, ours: type, access: Access) -> Any:
+    """Return an object of class ``ours`` with the state of a just made plugin object.
+
+    (An object cannot change its class to one with another layout of bases.)
+    """
+    native = ours.__new__(ours)
+    vars(native).update(vars(stock))
+    native.svc_access = access
+    return native

@@ -1,0 +1,181 @@
+# Copyright: (c) 2026, The ansible_svc project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Decide where a task runs: on a thread, in a forked worker that reaches the Pool, or as stock does it."""
+
+from __future__ import annotations
+
+import functools
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any
+
+import mitogen.core
+import mitogen.sudo
+from ansible.errors import AnsibleError
+from ansible.plugins import loader
+from ansible.plugins.become import sudo as stock_sudo
+
+from ansible_svc.engine.connections import native_class
+
+# ansible.builtin's action plugins that run on threads. Each was read for process-wide state; docs/threads.md says what
+# was found. What is not named here is forked.
+THREADED_ACTIONS = frozenset(
+    f"ansible.plugins.action.{name}"
+    for name in (
+        "add_host",
+        "assemble",
+        "assert",
+        "async_status",
+        "command",
+        "copy",
+        "debug",
+        "dnf",
+        "fail",
+        "fetch",
+        "gather_facts",
+        "group_by",
+        "include_vars",
+        "normal",
+        "package",
+        "raw",
+        "script",
+        "service",
+        "set_fact",
+        "set_stats",
+        "shell",
+        "template",
+        "unarchive",
+        "uri",
+        "validate_argument_spec",
+    )
+)
+_SH_NAMES = frozenset(("sh", "ansible.builtin.sh", "ansible.legacy.sh", "/bin/sh", "/bin/bash", "bash"))
+
+
+class Way(Enum):
+    """How a task is run."""
+
+    NATIVE = "native"
+    FORKED = "forked"
+    STOCK = "stock"
+
+
+@dataclass(frozen=True)
+class Route:
+    """A way, and why it is not the native one."""
+
+    way: Way
+    reason: str = ""
+
+
+NATIVE = Route(Way.NATIVE)
+
+
+def route(task: Any, task_vars: dict[str, Any], templar: Any) -> Route:
+    """Return how a task is to be run for a host.
+
+    Parameters:
+        task: as the strategy got it, not yet templated.
+        task_vars: its variables.
+        templar: for the few values that have to be known here. A value that cannot be templated yet (it depends on a
+            loop item) is taken as ordinary; the executor meets it again with ansible-core's own code.
+    """
+    variables = _host_variables(task, task_vars, templar)
+    for reason in (
+        _unknown_connection(task, variables, templar),
+        _unknown_become(task, variables, templar),
+        _unknown_shell(variables, templar),
+    ):
+        if reason:
+            return Route(Way.STOCK, reason)
+    if task.timeout:
+        return Route(Way.FORKED, "it has a timeout")
+    module = _action_module(task.action, tuple(task.collections or ()))
+    if module not in THREADED_ACTIONS:
+        return Route(Way.FORKED, f"action plugin {module} is not known to be safe on threads")
+    return NATIVE
+
+
+def _template(value: Any, templar: Any) -> Any:
+    try:
+        return templar.template(value)
+    except AnsibleError:
+        return None
+
+
+def _host_variables(task: Any, task_vars: dict[str, Any], templar: Any) -> dict[str, Any]:
+    """Return the variables that connection settings come from: the delegated host's, when there is one."""
+    if task.delegate_to is None:
+        return task_vars
+    name = _template(task.delegate_to, templar)
+    hostvars = task_vars.get("hostvars")
+    if name is None or hostvars is None or name not in hostvars:
+        return {key: value for key, value in task_vars.items() if not key.startswith("ansible_connection")}
+    return dict(hostvars.raw_get(name)) | {
+        key: value for key, value in (task.vars or {}).items() if key.startswith("ansible_")
+    }
+
+
+def _unknown_connection(task: Any, variables: dict[str, Any], templar: Any) -> str:
+    value = variables.get("ansible_connection", task.connection)
+    name = _template(value, templar)
+    if name is None or _native_connection(str(name)):
+        return ""
+    return f"connection plugin {name} is not one that svc takes over"
+
+
+@functools.cache
+def _native_connection(name: str) -> bool:
+    stock = loader.connection_loader.get(name, class_only=True)
+    return stock is not None and native_class(stock) is not None
+
+
+def _unknown_become(task: Any, variables: dict[str, Any], templar: Any) -> str:
+    wanted = _template(variables.get("ansible_become", task.become), templar)
+    if wanted is None or str(wanted).lower() in ("false", "no", "0", "n", "off", "f", ""):
+        return ""
+    method = _template(variables.get("ansible_become_method", task.become_method), templar)
+    if method is not None and not _native_become(str(method)):
+        return f"become plugin {method} is not one that svc takes over"
+    flags = variables.get("ansible_sudo_flags", variables.get("ansible_become_flags", task.become_flags))
+    flags = _template(flags, templar) if flags is not None else None
+    if flags and not _sudo_understands(str(flags)):
+        return f"sudo flags {flags} are not among those that svc understands"
+    return ""
+
+
+@functools.cache
+def _native_become(name: str) -> bool:
+    return loader.become_loader.get(name, class_only=True) is stock_sudo.BecomeModule
+
+
+@functools.cache
+def _sudo_understands(flags: str) -> bool:
+    try:
+        mitogen.sudo.parse_sudo_flags(flags.split())
+    except (mitogen.core.StreamError, ValueError):
+        return False
+    return True
+
+
+def _unknown_shell(variables: dict[str, Any], templar: Any) -> str:
+    for name in ("ansible_shell_type", "ansible_shell_executable"):
+        value = variables.get(name)
+        shell = _template(value, templar) if value is not None else None
+        if shell and name == "ansible_shell_type" and str(shell) not in _SH_NAMES:
+            return f"shell plugin {shell} is not one that svc takes over"
+    return ""
+
+
+def _action_module(action: str, collections: tuple[str, ...]) -> str:
+    """Return the Python module of the action plugin that TaskExecutor would choose (its _get_action_handler...)."""
+    names = list(collections) or None
+    module = loader.module_loader.find_plugin_with_context(action, collection_list=names)
+    if module.resolved and module.action_plugin:
+        handler = module.action_plugin
+    elif loader.action_loader.has_plugin(action, collection_list=names):
+        handler = action
+    else:
+        handler, names = "ansible.legacy.normal", None
+    plugin = loader.action_loader.get(handler, class_only=True, collection_list=names)
+    return str(plugin.__module__) if plugin is not None else "ansible.plugins.action.normal"

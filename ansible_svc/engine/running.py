@@ -1,0 +1,77 @@
+# Copyright: (c) 2026, The ansible_svc project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The task that the present thread runs, so that others can cancel what it waits for."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from ansible_svc.errors import CancelledError
+
+if TYPE_CHECKING:
+    from ansible_svc.service import Call
+
+_current = threading.local()
+
+
+class Run:
+    """One run of a task on a thread.
+
+    Threads: ``waiting_for`` is used by the task's thread, ``cancel`` by any.
+    Guarded by ``_lock``: the call that is waited for, and whether the run was cancelled.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._call: Call | None = None
+        self._cancelled = False
+
+    @contextlib.contextmanager
+    def waiting_for(self, call: Call) -> Iterator[None]:
+        """Let a call be cancelled together with the run while the block waits for it."""
+        with self._lock:
+            self._call = call
+            cancelled = self._cancelled
+        if cancelled:
+            call.cancel()
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._call = None
+
+    def check(self) -> None:
+        """Raise CancelledError when the run was cancelled."""
+        with self._lock:
+            if self._cancelled:
+                raise CancelledError("the run of this task was cancelled")
+
+    def cancel(self) -> None:
+        """Cancel the call that the run waits for, and every later one."""
+        with self._lock:
+            self._cancelled = True
+            call = self._call
+        if call is not None:
+            call.cancel()
+
+
+def current_run() -> Run:
+    """Return the run of the present thread; threads that run no task get one that nobody cancels."""
+    run: Run | None = getattr(_current, "run", None)
+    if run is None:
+        run = _current.run = Run()
+    return run
+
+
+@contextlib.contextmanager
+def running(run: Run) -> Iterator[Run]:
+    """Make a run the present thread's."""
+    previous = getattr(_current, "run", None)
+    _current.run = run
+    try:
+        yield run
+    finally:
+        _current.run = previous

@@ -1,0 +1,133 @@
+# Copyright: (c) 2026, The ansible_svc project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The Runtime: broker, router, Pool, services and task threads of one process."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import logging
+import os
+import threading
+from pathlib import Path
+from typing import Any
+
+import mitogen.core
+import mitogen.master
+from ansible.utils.display import Display
+
+from ansible_svc.compat.plugin_loading import serialise
+from ansible_svc.engine.access import Access
+from ansible_svc.engine.loaders import Loaders
+from ansible_svc.engine.statistics import Counters
+from ansible_svc.engine.threads import TaskThreads
+from ansible_svc.service import Pool
+from ansible_svc.services.contexts import ContextService
+from ansible_svc.services.modules import ModuleService
+
+display = Display()
+
+_POOL_THREADS = 4
+
+
+class Runtime:
+    """Everything that lives from the first play to the end of the process.
+
+    Attributes:
+        access: for tasks on threads of this process.
+        loaders: plugin loaders that use it.
+        threads: run tasks.
+        counters: what happened.
+        stats_file: where close() writes the statistics as JSON, or None.
+
+    Threads: made and closed by the main thread.
+    """
+
+    def __init__(self) -> None:
+        serialise()
+        _route_logging()
+        self.pid = os.getpid()
+        self.counters = Counters()
+        self.stats_file: str | None = None
+        self._broker = mitogen.master.Broker(install_watcher=False)
+        self._router = mitogen.master.Router(self._broker)
+        self._router.unidirectional = True
+        self._router.responder.whitelist_prefix("ansible_svc")
+        self.contexts = ContextService(self._router)
+        self.modules = ModuleService(self._router)
+        self._pool = Pool(self._router, [self.contexts, self.modules], size=_POOL_THREADS)
+        self.access = Access(self._pool, self.contexts, self.modules, self.counters.add)
+        self.loaders = Loaders(self.access)
+        self.threads = TaskThreads()
+
+    def statistics(self) -> dict[str, Any]:
+        """Return all counters as plain values."""
+        engine = self.counters.snapshot(self.threads.count)
+        modules = self.modules.module_statistics()
+        contexts = self.contexts.context_statistics()
+        return {
+            "tasks": {
+                "native": engine.native,
+                "forked": engine.forked,
+                "stock": engine.stock,
+                "reasons": engine.reasons,
+            },
+            "modules": {
+                "built": sum(modules.built.values()),
+                "used": sum(modules.used.values()),
+                "names": {
+                    Path(path).stem: {"built": built, "used": modules.used.get(path, 0)}
+                    for path, built in modules.built.items()
+                },
+                "packs": modules.packs,
+                "pack_bytes": modules.pack_bytes,
+            },
+            "contexts": dataclasses.asdict(contexts),
+            "bytes_sent": engine.bytes_sent,
+            "round_trips": engine.round_trips,
+            "threads": engine.threads,
+        }
+
+    def close(self) -> None:
+        """End every connection and thread, in an order in which nobody waits for one who has gone."""
+        if os.getpid() != self.pid:
+            return
+        if self.stats_file:
+            Path(self.stats_file).write_text(json.dumps(self.statistics(), indent=1))
+        self.threads.close()
+        self._pool.close()
+        self._broker.shutdown()
+        self._broker.join()
+        self._pool.join()
+
+
+_runtime: Runtime | None = None
+
+
+def runtime() -> Runtime:
+    """Return the process's Runtime, starting it on the first call.
+
+    It ends with the process: threading's own exit hook is used because the broker's thread would otherwise be waited
+    for before any atexit function runs (Lib/threading.py, _shutdown).
+    """
+    global _runtime
+    if _runtime is None or _runtime.pid != os.getpid():
+        _runtime = Runtime()
+        threading._register_atexit(_runtime.close)  # type: ignore[attr-defined]
+    return _runtime
+
+
+class _DisplayHandler(logging.Handler):
+    """Shows mitogen's log only to those who debug."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Show a record at -vvvvv."""
+        display.vvvvv(f"mitogen: {record.getMessage()}")
+
+
+def _route_logging() -> None:
+    logger = logging.getLogger("mitogen")
+    if not any(isinstance(handler, _DisplayHandler) for handler in logger.handlers):
+        logger.addHandler(_DisplayHandler())
+        logger.propagate = False
+        logger.setLevel(logging.ERROR if display.verbosity < 5 else logging.DEBUG)

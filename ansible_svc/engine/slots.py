@@ -1,0 +1,67 @@
+# Copyright: (c) 2026, The ansible_svc project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Who may start when: ansible-core's worker slots, waited for instead of polled."""
+
+from __future__ import annotations
+
+import multiprocessing.connection
+import os
+from typing import Any
+
+
+class Slots:
+    """The table of workers (TaskQueueManager._workers) and the order in which its slots are used.
+
+    A slot is free when it holds nothing or a worker that has ended. ``throttle`` narrows the table for one task. The
+    order is StrategyBase._queue_task's: round robin from the slot after the last one used.
+
+    Parameters:
+        workers: the list that TaskQueueManager owns; its length is the number of forks for this batch.
+
+    Threads: the main thread waits; ``wake`` is called by task threads.
+    """
+
+    def __init__(self, workers: list[Any]) -> None:
+        self._workers = workers
+        self._next = 0
+        self._wake_read, self._wake_write = os.pipe()
+        os.set_blocking(self._wake_read, False)
+        os.set_blocking(self._wake_write, False)
+
+    def take(self, throttle: int) -> int:
+        """Return the index of a free slot, waiting until there is one.
+
+        Parameters:
+            throttle: use only the first so many slots; 0 for all.
+        """
+        limit = len(self._workers)
+        if 0 < throttle <= limit:
+            limit = throttle
+        while True:
+            for offset in range(limit):
+                index = (self._next + offset) % limit if self._next < limit else offset
+                worker = self._workers[index]
+                if worker is None or not worker.is_alive():
+                    if worker is not None:
+                        worker.close()
+                    self._next = index + 1 if index + 1 < limit else 0
+                    return index
+            self._wait(limit)
+
+    def wake(self) -> None:
+        """Tell the main thread that a task on a thread has ended."""
+        try:
+            os.write(self._wake_write, b"x")
+        except BlockingIOError:
+            return  # it has plenty of reasons to wake up already
+
+    def close(self) -> None:
+        """Close the pipe; no task may run on a thread any more."""
+        os.close(self._wake_read)
+        os.close(self._wake_write)
+
+    def _wait(self, limit: int) -> None:
+        sentinels = [worker.sentinel for worker in self._workers[:limit] if hasattr(worker, "sentinel")]
+        ready = multiprocessing.connection.wait([self._wake_read, *sentinels])
+        if self._wake_read in ready:
+            os.read(self._wake_read, 4096)

@@ -1,0 +1,144 @@
+# Copyright: (c) 2026, The ansible_svc project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""What our strategies add to ansible-core's: where a task runs, and waiting instead of polling.
+
+The mixin changes queueing only. Which task is next, what a result means and what callbacks are told stays
+StrategyBase's and its subclasses'.
+"""
+
+from __future__ import annotations
+
+
+
+from ansible.errors import AnsibleError
+from ansible._internal._templating._engine import TemplateEngine
+from ansible.utils.display import Display
+
+from ansible_svc.compat.task_run import TaskSpec, run_task
+from ansible_svc.compat.worker import forked_worker, stock_worker
+from ansible_svc.engine.fork_gateway import Gateway
+from ansible_svc.engine.loaders import Loaders
+from ansible_svc.engine.results import ResultQueue
+from ansible_svc.engine.routes import Route, Way, route
+from ansible_svc.engine.runtime import Runtime, runtime
+from ansible_svc.engine.slots import Slots
+from ansible_svc.engine.threads import ThreadWorker
+
+display = Display()
+
+_DEAD_WORKER_CHECK_S = 0.5
+
+
+class NativeStrategy:
+    """Mixin over a StrategyBase subclass.
+
+    Parameters:
+        tqm: the TaskQueueManager.
+
+    Threads: the main thread; results are appended by ansible-core's results thread.
+    """
+
+    def __init__(self, tqm: Any) -> None:
+        super().__init__(tqm)  # type: ignore[call-arg]
+        self._svc: Runtime = runtime()
+        self._svc_slots = Slots(self._workers)  # type: ignore[has-type]
+        with self._results_lock:  # type: ignore[has-type]
+            self._results = ResultQueue(self._results_lock)  # type: ignore[has-type]
+
+    # queueing
+
+    def _queue_task(self, host: Any, task: Any, task_vars: dict[str, Any], play_context: Any) -> None:
+        """Start a task for a host as soon as a slot is free (StrategyBase._queue_task)."""
+        templar = TemplateEngine(loader=self._loader, variables=task_vars)  # type: ignore[attr-defined]
+        try:
+            throttle = int(templar.template(task.throttle))
+        except Exception as error:
+            raise AnsibleError("Failed to convert the throttle value to an integer.", obj=task.throttle) from error
+        if task.run_once or not self.ALLOW_BASE_THROTTLING:  # type: ignore[attr-defined]
+            throttle = 0
+        chosen = route(task, task_vars, templar)
+        self._svc_count(task, chosen)
+        index = self._svc_slots.take(throttle)
+        self._queued_task_cache[(host.name, task._uuid)] = {  # type: ignore[attr-defined]
+            "host": host,
+            "task": task,
+            "task_vars": task_vars,
+            "play_context": play_context,
+        }
+        spec = TaskSpec(
+            host=host,
+            task=task,
+            task_vars=task_vars,
+            play_context=play_context,
+            loader=self._loader,  # type: ignore[attr-defined]
+            variable_manager=self._variable_manager,  # type: ignore[attr-defined]
+            final_q=self._final_q,  # type: ignore[attr-defined]
+        )
+        self._svc_start(spec, index, chosen)
+        self._pending_results += 1  # type: ignore[attr-defined]
+
+    def _svc_start(self, spec: TaskSpec, index: int, chosen: Route) -> None:
+        tqm = self._tqm  # type: ignore[attr-defined]
+        if chosen.way is Way.NATIVE:
+            thread = ThreadWorker(lambda: run_task(spec, self._svc.loaders), self._svc_on_end)
+            self._workers[index] = thread  # type: ignore[attr-defined]
+            tqm.send_callback("v2_runner_on_start", spec.host, spec.task)
+            thread.start(self._svc.threads)
+            return
+        gateway: Gateway | None = None
+        if chosen.way is Way.FORKED:
+            gateway = Gateway(self._svc.access)
+            in_child = gateway.in_child
+            process = forked_worker(spec, index, lambda: Loaders(in_child()))
+        else:
+            process = stock_worker(spec, index)
+        self._workers[index] = process  # type: ignore[attr-defined]
+        tqm.send_callback("v2_runner_on_start", spec.host, spec.task)
+        process.start()
+        if gateway is not None:
+            gateway.serve()
+
+    def _svc_on_end(self) -> None:
+        self._svc_slots.wake()
+        with self._results_lock:
+            self._results_lock.notify_all()
+
+    def _svc_count(self, task: Any, chosen: Route) -> None:
+        self._svc.counters.add(chosen.way.value)
+        if chosen.reason and self._svc.counters.add_reason(chosen.reason):
+            way = "in a forked worker" if chosen.way is Way.FORKED else "as ansible-core does it"
+            display.v(f"svc: {task.action} runs {way}: {chosen.reason}")
+
+    # results
+
+    def _wait_on_pending_results(self, iterator: Any) -> list[Any]:
+        """Process results until none is pending, sleeping until there is one (StrategyBase._wait_on_pending_results)."""
+        results: list[Any] = []
+        while self._pending_results > 0 and not self._tqm._terminated:  # type: ignore[attr-defined]
+            self._svc_raise_if_dead()
+            if rpc := getattr(self, "_process_rpc_queue", None):
+                rpc()
+            results.extend(self._process_pending_results(iterator))  # type: ignore[attr-defined]
+            if self._pending_results > 0:  # type: ignore[attr-defined]
+                self._svc_wait_for_result()
+        return results
+
+    def _svc_wait_for_result(self) -> None:
+        with self._results_lock:
+            if not self._results:
+                self._results_lock.wait(_DEAD_WORKER_CHECK_S)
+
+    def _svc_raise_if_dead(self) -> None:
+        if not self._tqm.has_dead_workers():  # type: ignore[attr-defined]
+            return
+        for worker in self._workers:  # type: ignore[attr-defined]
+            if failure := getattr(worker, "failure", ""):
+                display.error(failure, wrap_text=False)
+        raise AnsibleError("A worker was found in a dead state")
+
+    def cleanup(self) -> None:
+        """End what still runs on threads, then what StrategyBase ends."""
+        for worker in self._workers:  # type: ignore[attr-defined]
+            if isinstance(worker, ThreadWorker) and worker.is_alive():
+                worker.terminate()
+        super().cleanup()  # type: ignore[misc]

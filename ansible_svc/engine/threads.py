@@ -1,0 +1,118 @@
+# Copyright: (c) 2026, The ansible_svc project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Threads that run tasks, and what stands for them in ansible-core's table of workers."""
+
+from __future__ import annotations
+
+import contextvars
+import queue
+import threading
+import traceback
+from collections.abc import Callable
+
+from ansible_svc.engine.running import Run, running
+
+Job = Callable[[], None]
+
+
+class TaskThreads:
+    """Daemon threads that run jobs; there are as many as were ever needed at once.
+
+    Threads: any thread may start a job.
+    Guarded by ``_lock``: how many threads there are and how many of them are free.
+    """
+
+    def __init__(self) -> None:
+        self._jobs: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
+        self._lock = threading.Lock()
+        self._count = 0
+        self._free = 0
+
+    def start(self, job: Job) -> None:
+        """Have a thread run a job; a new thread when none is free."""
+        with self._lock:
+            if self._free:
+                self._free -= 1
+                new = 0
+            else:
+                self._count += 1
+                new = self._count
+        self._jobs.put(job)
+        if new:
+            threading.Thread(target=self._work, name=f"svc-task-{new}", daemon=True).start()
+
+    @property
+    def count(self) -> int:
+        """How many threads there are."""
+        return self._count
+
+    def close(self) -> None:
+        """Let the threads end when they have nothing left to do."""
+        with self._lock:
+            count, self._count = self._count, 0
+        for _ in range(count):
+            self._jobs.put(None)
+
+    def _work(self) -> None:
+        while True:
+            job = self._jobs.get()
+            if job is None:
+                return
+            job()
+            with self._lock:
+                self._free += 1
+
+
+class ThreadWorker:
+    """Stands in ansible-core's table of workers for a task that runs on a thread.
+
+    It has what TaskQueueManager and StrategyBase ask of a WorkerProcess.
+
+    Parameters:
+        run_task: runs the task and sends its result.
+        on_end: called when the task is over, after its result was sent.
+
+    Attributes:
+        exitcode: None, or 1 when the task ended without a result; ``failure`` then has the traceback.
+
+    Threads: made and asked by the main thread; ``_run`` is on the task's thread.
+    """
+
+    pid = None
+
+    def __init__(self, run_task: Job, on_end: Callable[[], None]) -> None:
+        self._run_task = run_task
+        self._on_end = on_end
+        self._context = contextvars.copy_context()
+        self._state = Run()
+        self._alive = False
+        self.exitcode: int | None = None
+        self.failure = ""
+
+    def start(self, threads: TaskThreads) -> None:
+        """Start the task."""
+        self._alive = True
+        threads.start(self._run)
+
+    def is_alive(self) -> bool:
+        """Tell whether the task still runs."""
+        return self._alive
+
+    def close(self) -> None:
+        """Free what a process would hold: nothing."""
+
+    def terminate(self) -> None:
+        """Cancel what the task waits for; from now on nobody waits for the task."""
+        self._alive = False
+        self._state.cancel()
+
+    def _run(self) -> None:
+        try:
+            with running(self._state):
+                self._context.run(self._run_task)
+        except BaseException:
+            self.failure = traceback.format_exc()
+            self.exitcode = 1
+        finally:
+            self._alive = False
+            self._on_end()

@@ -1,0 +1,204 @@
+# Copyright: (c) 2026, The ansible_svc project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""ContextService: one connection for every distinct identity, however many tasks ask for it."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import mitogen.core
+import mitogen.sudo
+
+from ansible_svc import target
+from ansible_svc.errors import Error
+from ansible_svc.service import Service, call
+from ansible_svc.services.host import AGENT, Host
+from ansible_svc.target.spawner import SOURCES
+from ansible_svc.transport.boot import NO_PYTHON, interpreter_argv
+from ansible_svc.transport.failures import (
+    BecomeFailed,
+    ConnectFailed,
+    HostKeyUnknown,
+    NoPython,
+    PasswordMissing,
+    PasswordWrong,
+)
+from ansible_svc.transport.identity import Identity, LocalLogin, SshLogin, Sudo
+from ansible_svc.transport.ssh import HOST_KEY_QUESTION, SshConnection
+
+_HELLO_TIMEOUT_S = 60.0
+_BOOT_TIMEOUT_S = 60.0
+_EOF_PREFIX = "EOF on stream; last 100 lines received:\n"
+_LONGEST_PAUSE_S = 30
+
+
+@dataclass(frozen=True)
+class ContextStatistics:
+    """Connections so far.
+
+    Attributes:
+        attempts: connection attempts made, retries included.
+        connected: hosts that are connected now.
+        lost: connections that ended before the run did.
+    """
+
+    attempts: int
+    connected: int
+    lost: int
+
+
+class ContextService(Service):
+    """Connect to hosts and remember the connections.
+
+    Threads: any. The first thread to ask for an identity makes the connection, the others wait for its outcome.
+    Guarded by ``_lock``: the table of connections and the counters. Entries leave the table when an attempt fails or
+    the connection is lost, so the next task tries again.
+    """
+
+    def __init__(self, router: Any) -> None:
+        super().__init__(router)
+        self._router = router
+        self._lock = threading.Lock()
+        self._hosts: dict[Identity, Future[Host]] = {}
+        self._attempts = 0
+        self._lost = 0
+        folder = Path(target.__path__[0])
+        self._sources = {name: (folder / f"{name}.py").read_bytes() for name in SOURCES}
+
+    def host(self, identity: Identity, candidates: Sequence[str]) -> Host:
+        """Return the connected host of an identity.
+
+        Parameters:
+            identity: where to and as whom.
+            candidates: interpreters to look for on the host, in order.
+
+        Raises ConnectFailed, BecomeFailed or NoPython (see transport.failures).
+        """
+        with self._lock:
+            future = self._hosts.get(identity)
+            ours = future is None
+            if future is None:
+                future = self._hosts[identity] = Future()
+        if not ours:
+            return future.result()
+        try:
+            host = self._connect(identity, candidates)
+        except BaseException as error:
+            with self._lock:
+                del self._hosts[identity]
+            future.set_exception(error)
+            raise
+        future.set_result(host)
+        return host
+
+    def connected(self, identity: Identity) -> Host | None:
+        """Return the host of an identity when it is connected already."""
+        with self._lock:
+            future = self._hosts.get(identity)
+        return future.result() if future is not None and future.done() and future.exception() is None else None
+
+    def forget(self, login: SshLogin | LocalLogin) -> None:
+        """Disconnect a login and everything that was reached through it; the next task connects anew."""
+        with self._lock:
+            identities = [identity for identity in self._hosts if identity.login == login]
+            futures = [self._hosts.pop(identity) for identity in identities]
+        hosts = [future.result() for future in futures if future.done() and future.exception() is None]
+        for host in sorted(hosts, key=lambda host: host.identity.become is None):
+            host.alive = False
+            host.context.shutdown(wait=True)
+
+    def context_statistics(self) -> ContextStatistics:
+        """Return the counters."""
+        with self._lock:
+            connected = sum(1 for future in self._hosts.values() if future.done() and future.exception() is None)
+            return ContextStatistics(self._attempts, connected, self._lost)
+
+    def _connect(self, identity: Identity, candidates: Sequence[str]) -> Host:
+        if identity.become is not None:
+            login = self.host(Identity(identity.login), candidates)
+            context = self._become(login, identity.become, candidates)
+        elif isinstance(identity.login, LocalLogin):
+            with self._lock:
+                self._attempts += 1
+            context = self._router.local(remote_name="ansible-svc", connect_timeout=_BOOT_TIMEOUT_S)
+        else:
+            context = self._ssh_with_retries(identity.login, candidates)
+        facts = call(
+            context, AGENT, "hello", timeout_s=_HELLO_TIMEOUT_S, sources=self._sources, candidates=list(candidates)
+        )
+        host = Host(identity, context, facts)
+        mitogen.core.listen(context, "disconnect", lambda: self._on_lost(host))
+        return host
+
+    def _on_lost(self, host: Host) -> None:
+        with self._lock:
+            if host.alive:
+                host.alive = False
+                self._lost += 1
+                self._hosts.pop(host.identity, None)
+
+    def _ssh_with_retries(self, login: SshLogin, candidates: Sequence[str]) -> Any:
+        """Try as often and with the same pauses as ansible-core's ssh plugin (its _ssh_retry)."""
+        for attempt in range(login.retries + 1):
+            try:
+                return self._ssh(login, candidates)
+            except ConnectFailed:
+                if attempt == login.retries:
+                    raise
+                time.sleep(min(2**attempt - 1, _LONGEST_PAUSE_S))
+        raise AssertionError("unreachable")
+
+    def _ssh(self, login: SshLogin, candidates: Sequence[str]) -> Any:
+        with self._lock:
+            self._attempts += 1
+        try:
+            return self._router._connect(
+                SshConnection,
+                name=f"ssh.{login.host}",
+                argv=login.argv,
+                password=login.password,
+                python_path=interpreter_argv(candidates),
+                remote_name="ansible-svc",
+                connect_timeout=login.timeout_s + _BOOT_TIMEOUT_S,
+                unidirectional=True,
+            )
+        except mitogen.core.StreamError as error:
+            text = str(error).removeprefix(_EOF_PREFIX).strip()
+            if NO_PYTHON in text:
+                raise NoPython(NO_PYTHON) from None
+            if text == HOST_KEY_QUESTION:
+                raise HostKeyUnknown(text) from None
+            raise ConnectFailed(text) from None
+
+    def _become(self, login: Host, become: Sudo, candidates: Sequence[str]) -> Any:
+        try:
+            return self._router.sudo(
+                via=login.context,
+                username=become.user,
+                sudo_path=become.executable,
+                sudo_args=list(become.flags),
+                password=become.password,
+                python_path=interpreter_argv([*candidates, login.facts["python"]]),
+                remote_name="ansible-svc",
+                connect_timeout=_BOOT_TIMEOUT_S,
+                unidirectional=True,
+            )
+        except mitogen.core.StreamError as error:
+            raise _become_failure(str(error)) from None
+
+
+def _become_failure(text: str) -> Error:
+    """Return the failure that a text of mitogen's sudo method means (mitogen/sudo.py has the two messages)."""
+    if mitogen.sudo.password_required_msg in text:
+        return PasswordMissing(mitogen.sudo.password_required_msg)
+    if mitogen.sudo.password_incorrect_msg in text:
+        return PasswordWrong(mitogen.sudo.password_incorrect_msg)
+    if NO_PYTHON in text:
+        return NoPython(NO_PYTHON)
+    return BecomeFailed(text.partition(_EOF_PREFIX)[2].strip() or text)

@@ -1,0 +1,154 @@
+# Copyright: (c) 2026, The ansible_svc project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""ModuleService: every distinct module is built once and shared by all hosts.
+
+The result is a *bundle*: an ordered manifest of (path, sha256) and the blobs it names. Bundles of different modules
+share most of their blobs, so a host receives only what it has never seen.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import threading
+import zlib
+from collections import OrderedDict
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+from ansible_svc.compat.module_build import build
+from ansible_svc.service import DeduplicatingService, expose
+
+# What a zygote imports before it forks runners: AnsiballZ needs these in every module.
+PRELOAD = ("ansible.module_utils._internal._ansiballz._loader", "ansible.module_utils.basic")
+_PACKS_KEPT = 64
+_PACKS_KEPT_BYTES = 32 << 20
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """A built module.
+
+    Attributes:
+        name: digest of the manifest.
+        fqn, profile, open_files, shebang: see compat.module_build.AnsiballZ.
+        files: (path, digest) pairs in order.
+        preload: what a zygote imports beforehand.
+    """
+
+    name: str
+    fqn: str
+    profile: str
+    open_files: int
+    shebang: tuple[str, ...]
+    files: tuple[tuple[str, str], ...]
+    preload: tuple[str, ...] = field(default=PRELOAD)
+
+    def manifest(self) -> dict[str, Any]:
+        """Return the manifest as it crosses the wire."""
+        return {"files": [list(pair) for pair in self.files], "modules": list(self.preload)}
+
+
+@dataclass(frozen=True)
+class ModuleStatistics:
+    """What was built and how often it was used.
+
+    Attributes:
+        built: module path -> how often ansible-core built it.
+        used: module path -> how many runs used the bundle.
+        packs, pack_bytes: distinct sets of blobs that were compressed, and their size.
+    """
+
+    built: dict[str, int]
+    used: dict[str, int]
+    packs: int
+    pack_bytes: int
+
+
+class ModuleService(DeduplicatingService):
+    """Build modules and hand out their blobs.
+
+    Threads: any. Guarded by ``_lock``: blobs, packs and counters.
+    """
+
+    def __init__(self, router: Any) -> None:
+        super().__init__(router)
+        self._lock = threading.Lock()
+        self._blobs: dict[str, bytes] = {}
+        self._packs: OrderedDict[tuple[str, ...], bytes] = OrderedDict()
+        self._packing: dict[tuple[str, ...], threading.Lock] = {}
+        self._built: dict[str, int] = {}
+        self._used: dict[str, int] = {}
+        self._pack_count = 0
+        self._pack_bytes = 0
+
+    @expose()
+    def bundle(self, name: str, path: str) -> Bundle | None:
+        """Return the bundle of a module, or None when it is not a new-style Python module.
+
+        Parameters:
+            name: the module's name as the task gave it.
+            path: its file.
+
+        Raises AnsibleError when ansible-core cannot build it.
+        """
+        parts = build(name, path)
+        with self._lock:
+            self._built[path] = self._built.get(path, 0) + 1
+        if parts is None:
+            return None
+        files = []
+        blobs = {}
+        for relative, content in parts.files.items():
+            digest = hashlib.sha256(content).hexdigest()
+            files.append((relative, digest))
+            blobs[digest] = content
+        with self._lock:
+            self._blobs.update(blobs)
+        identity = json.dumps([parts.fqn, parts.profile, parts.open_files, files]).encode()
+        return Bundle(
+            name=hashlib.sha256(identity).hexdigest(),
+            fqn=parts.fqn,
+            profile=parts.profile,
+            open_files=parts.open_files,
+            shebang=parts.shebang,
+            files=tuple(files),
+        )
+
+    def count_use(self, path: str) -> None:
+        """Count one run of a module."""
+        with self._lock:
+            self._used[path] = self._used.get(path, 0) + 1
+
+    def pack(self, digests: Iterable[str]) -> bytes:
+        """Return blobs as one compressed pack (see target.bundles.Bundles.add for its format).
+
+        Hosts that lack the same blobs share one compression.
+        """
+        key = tuple(digests)
+        with self._lock:
+            if key in self._packs:
+                self._packs.move_to_end(key)
+                return self._packs[key]
+            turn = self._packing.setdefault(key, threading.Lock())
+        with turn:
+            with self._lock:
+                if key in self._packs:
+                    return self._packs[key]
+                blobs = [self._blobs[digest] for digest in key]
+            pack = zlib.compress(b"".join(len(blob).to_bytes(4, "big") + blob for blob in blobs), 6)
+            with self._lock:
+                self._packs[key] = pack
+                self._packing.pop(key, None)
+                self._pack_count += 1
+                self._pack_bytes += len(pack)
+                kept = sum(map(len, self._packs.values()))
+                while len(self._packs) > 1 and (len(self._packs) > _PACKS_KEPT or kept > _PACKS_KEPT_BYTES):
+                    kept -= len(self._packs.popitem(last=False)[1])
+        return pack
+
+    def module_statistics(self) -> ModuleStatistics:
+        """Return what was built and used so far."""
+        with self._lock:
+            return ModuleStatistics(dict(self._built), dict(self._used), self._pack_count, self._pack_bytes)

@@ -1,0 +1,205 @@
+# Copyright: (c) 2026, The ansible_svc project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The agent: the service on a managed host through which the controller works there.
+
+It runs in the mitogen child process of one login or become user. It never runs a module itself: processes are started
+by zygotes (see spawner.py), so that the agent stays small, threaded and alive.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import shutil
+import stat
+import sys
+
+from ansible_svc.service import AllowParents, Deferred, Service, arg_spec, expose
+from ansible_svc.target.bundles import Bundles
+from ansible_svc.target.spawner import Outcome, Spawner, ZygoteGone
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+
+class AgentService(Service):
+    """Run modules and commands on this host.
+
+    Threads: exposed methods run on the Pool's threads and only hand work to a zygote; the answers come from the
+    zygotes' reader threads through Deferred, so that any number of modules may run at once.
+    """
+
+    def __init__(self, router: Any) -> None:
+        super().__init__(router)
+        self._bundles = Bundles()
+        self._spawner: Spawner | None = None
+
+    def on_shutdown(self) -> None:
+        """End the zygotes and all that runs in them."""
+        if self._spawner is not None:
+            self._spawner.close()
+
+    @expose(policy=AllowParents())
+    @arg_spec({"sources": dict, "candidates": list})
+    def hello(self, sources: dict[str, bytes], candidates: list[str]) -> dict[str, Any]:
+        """Make the agent ready and tell about this host.
+
+        Parameters:
+            sources: the zygote's files, name -> source.
+            candidates: interpreter names or paths to look for, in order (ansible-core's INTERPRETER_PYTHON_FALLBACK).
+
+        Returns python (path of this interpreter), version, pid, user id, home, the candidates, and found: those that
+        exist, as the shell's ``command -v`` would print them.
+        """
+        self._spawner = Spawner(sources)
+        found = [path for path in map(shutil.which, candidates) if path]
+        return {
+            "python": sys.executable,
+            "version": list(sys.version_info[:3]),
+            "pid": os.getpid(),
+            "uid": os.getuid(),
+            "home": os.path.expanduser("~"),
+            "candidates": candidates,
+            "found": found,
+        }
+
+    @expose(policy=AllowParents(), wants_request=True)
+    @arg_spec(
+        {
+            "bundle": str,
+            "manifest": (dict, type(None)),
+            "digests": list,
+            "pack": bytes,
+            "interpreter": str,
+            "module": dict,
+            "arguments": bytes,
+        }
+    )
+    def run_module(
+        self,
+        bundle: str,
+        manifest: dict[str, Any] | None,
+        digests: list[str],
+        pack: bytes,
+        interpreter: str,
+        module: dict[str, Any],
+        arguments: bytes,
+        request: Any,
+    ) -> Any:
+        """Run one Ansible module in a runner of its own.
+
+        Parameters:
+            bundle, manifest, digests, pack: see Bundles.add.
+            interpreter: path of the Python to run it with.
+            module: fqn, name, profile, env, cwd, nofile (see runner.run_and_leave).
+            arguments: JSON with ANSIBLE_MODULE_ARGS.
+
+        Returns {"rc", "out", "err"}; or {"missing": digests or None} when it lacks parts of the bundle, or {"unusable":
+        reason} when that interpreter cannot serve as a zygote. In both cases the module was not started.
+        """
+        self._bundles.add(bundle, manifest, digests, pack)
+        missing = self._bundles.missing(bundle)
+        if missing is None or missing:
+            return {"missing": missing}
+        try:
+            zygote = self._ready().zygote(interpreter, self._bundles.files(bundle))
+        except OSError as error:
+            return _interpreter_failure(interpreter, error)
+        answer = Deferred()
+
+        def finished(outcome: Outcome) -> None:
+            if outcome.error is not None and not zygote.answered:
+                answer.resolve({"unusable": outcome.error})
+            else:
+                answer.resolve(_result(outcome))
+
+        try:
+            number = zygote.start(
+                dict(module, op="run", bundle=bundle),
+                arguments,
+                finished,
+                before=lambda: self._bundles.frames_for(bundle, zygote),
+            )
+        except ZygoteGone as gone:
+            return {"unusable": str(gone)}
+        request.on_cancel(lambda: zygote.kill(number))
+        return answer
+
+    @expose(policy=AllowParents(), wants_request=True)
+    @arg_spec({"argv": list, "stdin": bytes, "cwd": (str, type(None)), "env": dict, "pty": bool})
+    def exec_command(
+        self, argv: list[str], stdin: bytes, cwd: str | None, env: dict[str, str], pty: bool, request: Any
+    ) -> Any:
+        """Run a command and return {"rc", "out", "err"} when it has ended.
+
+        Parameters:
+            argv: program and arguments.
+            stdin: its standard input.
+            cwd: directory to run in, None for the one the agent was started in.
+            env: variables to add to the agent's environment.
+            pty: give it a terminal; then out has both outputs and err is empty.
+        """
+        zygote = self._ready().zygote(sys.executable)
+        answer = Deferred()
+        header = {"op": "exec", "argv": argv, "cwd": cwd, "env": env, "pty": pty}
+        number = zygote.start(header, stdin, lambda outcome: answer.resolve(_result(outcome)))
+        request.on_cancel(lambda: zygote.kill(number))
+        return answer
+
+    @expose(policy=AllowParents())
+    @arg_spec({"path": str, "mode": int})
+    def make_directory(self, path: str, mode: int) -> str:
+        """Create a directory and its missing parents with a mode, after expanding a leading tilde; return its path.
+
+        Raises OSError (FileExistsError when it is there already).
+        """
+        expanded = os.path.expanduser(path)
+        previous = os.umask(0o77)
+        try:
+            parent = os.path.dirname(expanded)
+            if not os.path.isdir(parent):
+                os.makedirs(parent, 0o700, exist_ok=True)
+            os.mkdir(expanded, mode)
+        finally:
+            os.umask(previous)
+        return expanded
+
+    @expose(policy=AllowParents())
+    @arg_spec({"path": str})
+    def remove_tree(self, path: str) -> None:
+        """Remove a file or a directory with all it holds; nothing happens when it is not there. Raises OSError."""
+        try:
+            if os.path.isdir(path) and not os.path.islink(path):
+                shutil.rmtree(path)
+            else:
+                os.unlink(path)
+        except FileNotFoundError:
+            return
+
+    @expose(policy=AllowParents())
+    @arg_spec({"paths": list, "bits": int})
+    def add_mode(self, paths: list[str], bits: int) -> None:
+        """Add permission bits to files. Raises OSError."""
+        for path in paths:
+            os.chmod(path, stat.S_IMODE(os.stat(path).st_mode) | bits)
+
+    def _ready(self) -> Spawner:
+        if self._spawner is None:
+            raise RuntimeError("the agent has not been told hello")
+        return self._spawner
+
+
+def _result(outcome: Outcome) -> dict[str, Any]:
+    if outcome.error is not None and outcome.errno == errno.ENOENT:
+        return {"rc": 127, "out": b"", "err": outcome.error.encode()}
+    if outcome.error is not None:
+        return {"rc": 126, "out": b"", "err": outcome.error.encode()}
+    return {"rc": outcome.rc, "out": outcome.out, "err": outcome.err}
+
+
+def _interpreter_failure(interpreter: str, error: OSError) -> dict[str, Any]:
+    """Return what /bin/sh would have said of a program that it cannot start."""
+    if error.errno == errno.ENOENT:
+        return {"rc": 127, "out": b"", "err": ("/bin/sh: 1: %s: not found\n" % interpreter).encode()}
+    return {"rc": 126, "out": b"", "err": ("/bin/sh: 1: %s: %s\n" % (interpreter, error.strerror)).encode()}

@@ -1,0 +1,125 @@
+# Copyright: (c) 2026, The ansible_svc project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Import a module's bundle from memory.
+
+A bundle is what ansible-core's AnsiballZ puts into its zip file: the module and the module_utils that it needs, as
+``path -> source``. ``PayloadImporter`` serves these files to Python's import system under the paths they would have
+had inside that zip file, so that tracebacks and ``__file__`` read as they do under ansible-core.
+"""
+
+from __future__ import annotations
+
+import importlib.machinery
+import zipfile
+
+TYPE_CHECKING = False  # mypy knows the name; importing typing on every target would be a waste
+if TYPE_CHECKING:
+    from types import CodeType, ModuleType
+    from typing import Callable, Mapping, Sequence
+
+
+class PayloadImporter:
+    """A meta path finder and loader over a mapping of relative path to blob digest.
+
+    Parameters:
+        source_of: returns the source bytes of a digest.
+
+    Compiled code is kept by (digest, path), so that a zygote compiles a file once for all its runners.
+
+    Threads: a zygote and its runners have one thread while they import.
+    """
+
+    def __init__(self, source_of: Callable[[str], bytes]) -> None:
+        self._source_of = source_of
+        self._code: dict[tuple[str, str], CodeType] = {}
+        self._files: Mapping[str, str] = {}
+        self.root = ""
+
+    def use(self, files: Mapping[str, str], root: str) -> None:
+        """Serve ``files`` (path -> digest) as if they were inside the zip file ``root``."""
+        self._files = files
+        self.root = root
+
+    def _locate(self, fullname: str) -> tuple[str, bool] | None:
+        stem = fullname.replace(".", "/")
+        path = stem + "/__init__.py"
+        if path in self._files:
+            return path, True
+        path = stem + ".py"
+        if path in self._files:
+            return path, False
+        return None
+
+    def find_spec(
+        self, fullname: str, path: Sequence[str] | None = None, target: ModuleType | None = None
+    ) -> importlib.machinery.ModuleSpec | None:
+        """Return the spec of a module that the bundle holds, or None."""
+        located = self._locate(fullname)
+        if located is None:
+            return None
+        relative, is_package = located
+        origin = self.root + "/" + relative
+        spec = importlib.machinery.ModuleSpec(fullname, self, origin=origin, is_package=is_package)  # type: ignore[arg-type]
+        spec.has_location = True
+        if is_package:
+            spec.submodule_search_locations = [origin[: -len("/__init__.py")]]
+        return spec
+
+    def create_module(self, spec: importlib.machinery.ModuleSpec) -> None:
+        """Leave the creation of the module object to Python."""
+
+    def exec_module(self, module: ModuleType) -> None:
+        """Run the module's code in its namespace."""
+        exec(self.get_code(module.__name__), module.__dict__)  # noqa: S102 - importing is running
+
+    def get_code(self, fullname: str) -> CodeType:
+        """Return the compiled code of a module of the bundle; ImportError when it is not there."""
+        located = self._locate(fullname)
+        if located is None:
+            raise ImportError("no %s in this bundle" % fullname, name=fullname)
+        relative = located[0]
+        digest = self._files[relative]
+        code = self._code.get((digest, relative))
+        if code is None:
+            code = compile(self._source_of(digest), self.root + "/" + relative, "exec", dont_inherit=True)
+            self._code[digest, relative] = code
+        return code
+
+    def get_source(self, fullname: str) -> str:
+        """Return the source text of a module of the bundle (PEP 302, for linecache and inspect)."""
+        located = self._locate(fullname)
+        if located is None:
+            raise ImportError("no %s in this bundle" % fullname, name=fullname)
+        return self._source_of(self._files[located[0]]).decode("utf-8", "replace")
+
+    def get_filename(self, fullname: str) -> str:
+        """Return the path of a module inside the zip file that this bundle stands for."""
+        located = self._locate(fullname)
+        if located is None:
+            raise ImportError("no %s in this bundle" % fullname, name=fullname)
+        return self.root + "/" + located[0]
+
+    def is_package(self, fullname: str) -> bool:
+        """Tell whether the name is a package of the bundle."""
+        located = self._locate(fullname)
+        return located is not None and located[1]
+
+    def get_data(self, path: str) -> bytes:
+        """Return the bytes of a file of the bundle by its full path; OSError when it is not there."""
+        prefix = self.root + "/"
+        relative = path[len(prefix) :] if path.startswith(prefix) else path
+        try:
+            return self._source_of(self._files[relative])
+        except KeyError:
+            raise OSError(2, "no such file in this bundle", path) from None
+
+    def imported(self) -> dict[str, str]:
+        """Return path -> digest of every file whose code was asked for so far."""
+        return {path: digest for digest, path in self._code}
+
+    def write_zip(self, path: str) -> None:
+        """Write the bundle as the zip file that ansible-core would have made (for modules that respawn)."""
+        with zipfile.ZipFile(path, "w") as archive:
+            for relative, digest in self._files.items():
+                archive.writestr(relative, self._source_of(digest))
+            archive.writestr("sitecustomize.py", 'import sys\nsys.path.insert(0, "%s")\n' % path)

@@ -1,0 +1,161 @@
+# Copyright: (c) 2026, The ansible_svc project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""What a forked child of a zygote does: become a clean process, then run one module.
+
+The module sees what it would see under ansible-core's AnsiballZ wrapper (ansible/_internal/_ansiballz/_wrapper.py)
+piped into a fresh interpreter: its own session and process group, nothing to read on standard input, its own
+standard output and error, the requested environment, directory and limits, ``sys.argv == ['']``, and no empty entry
+in ``sys.path``.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+
+from ansible_svc.target.payload import PayloadImporter
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Iterable, NoReturn
+
+RESPAWN = "ansible/module_utils/common/respawn.py"
+_LOADER = "ansible.module_utils._internal._ansiballz._loader"
+
+
+def detach(stdout: int, stderr: int, close: Iterable[int]) -> None:
+    """Turn the calling, just forked process into a session of its own.
+
+    Parameters:
+        stdout, stderr: descriptors that become 1 and 2; 0 becomes /dev/null.
+        close: every descriptor of the parent that this process must not hold.
+    """
+    os.setsid()
+    for number in (signal.SIGCHLD, signal.SIGINT, signal.SIGTERM, signal.SIGPIPE):
+        signal.signal(number, signal.SIG_DFL)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGPIPE, signal.SIG_IGN)  # what an interpreter starts with
+    null = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(null, 0)
+    os.dup2(stdout, 1)
+    os.dup2(stderr, 2)
+    for descriptor in (null, *close):
+        if descriptor > 2:
+            os.close(descriptor)
+
+
+def prepare(environment: dict[str, str], directory: str | None, open_files: int) -> None:
+    """Set environment, working directory and descriptor limit as the AnsiballZ wrapper does."""
+    os.environ.update(environment)
+    if directory:
+        os.chdir(directory)
+    try:
+        os.getcwd()
+    except OSError:
+        try:
+            os.chdir(os.path.expanduser("~"))
+        except OSError:
+            os.chdir("/")
+    if open_files:
+        import resource
+
+        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        wanted = open_files if hard == resource.RLIM_INFINITY else min(hard, open_files)
+        if wanted != soft:
+            try:
+                resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+            except ValueError:  # some systems report a hard limit which they do not allow
+                sys.exc_info()
+
+
+def run_module(importer: PayloadImporter, request: dict[str, object], files: dict[str, str], arguments: bytes) -> None:
+    """Run the module of a bundle; leaves by SystemExit like any Ansible module.
+
+    Parameters:
+        importer: already on sys.meta_path.
+        request: "fqn" (dotted name of the module), "name" (short name, for paths), "profile" (ansible-core's
+            serialization profile).
+        files: the bundle, path -> digest.
+        arguments: JSON text with ANSIBLE_MODULE_ARGS, in the profile's encoding.
+    """
+    name = str(request["name"])
+    directory = None
+    if RESPAWN in files:
+        import tempfile
+
+        directory = os.path.realpath(tempfile.mkdtemp(prefix="ansible_%s_payload_" % name))
+        root = os.path.join(directory, "ansible_%s_payload.zip" % name)
+    else:
+        root = "/tmp/ansible_%s_payload/ansible_%s_payload.zip" % (name, name)  # noqa: S108 - a name, never opened
+    importer.use(files, root)
+    if directory is not None:
+        importer.write_zip(root)
+    sys.argv[:] = [""]
+    sys.path[:] = [root, *(entry for entry in sys.path if entry not in ("", "."))]
+    try:
+        __import__(_LOADER)
+        sys.modules[_LOADER].run_module(
+            json_params=arguments,
+            profile=request["profile"],
+            module_fqn=request["fqn"],
+            modlib_path=root,
+            extensions={},
+        )
+    finally:
+        if directory is not None:
+            import shutil
+
+            shutil.rmtree(directory, ignore_errors=True)
+
+
+def leave(exit_: SystemExit | None) -> NoReturn:
+    """End the process as the interpreter would: join threads, run atexit functions, flush, exit.
+
+    Parameters:
+        exit_: the SystemExit that ended the module, or None when it returned.
+    """
+    import atexit
+    import threading
+
+    status = 0
+    if exit_ is not None:
+        if isinstance(exit_.code, int):
+            status = exit_.code
+        elif exit_.code is not None:
+            print(exit_.code, file=sys.stderr)
+            status = 1
+    try:
+        getattr(threading, "_shutdown", lambda: None)()
+        getattr(atexit, "_run_exitfuncs")()  # noqa: B009 - not public, but what Py_Finalize calls
+    except BaseException:
+        sys.excepthook(*sys.exc_info())  # type: ignore[arg-type]
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except (OSError, ValueError):
+            status = status or 120  # as the interpreter does when it cannot flush
+    os._exit(status & 0xFF)
+
+
+def run_and_leave(
+    importer: PayloadImporter, request: dict[str, object], files: dict[str, str], arguments: bytes
+) -> NoReturn:
+    """Run a module in this process and end the process with its exit status."""
+    ended: SystemExit | None = None
+    try:
+        prepare(
+            request.get("env") or {},  # type: ignore[arg-type]
+            request.get("cwd"),  # type: ignore[arg-type]
+            int(request.get("nofile") or 0),  # type: ignore[call-overload]
+        )
+        run_module(importer, request, files, arguments)
+    except SystemExit as exit_:
+        ended = exit_
+    except KeyboardInterrupt:
+        sys.excepthook(*sys.exc_info())  # type: ignore[arg-type]
+        ended = SystemExit(130)
+    except BaseException:
+        sys.excepthook(*sys.exc_info())  # type: ignore[arg-type]
+        ended = SystemExit(1)
+    leave(ended)

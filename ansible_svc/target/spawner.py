@@ -1,0 +1,292 @@
+# Copyright: (c) 2026, The ansible_svc project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The agent's side of its zygotes: start them, hand them work, take their answers.
+
+Owns which zygotes exist and what each of them already holds. Knows nothing of services,
+callers or the network.
+"""
+
+from __future__ import annotations
+
+import itertools
+import socket
+import subprocess
+import sys
+import threading
+
+from ansible_svc.target.frames import FrameReader, encode
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Callable
+
+    Finished = Callable[["Outcome"], None]
+
+# Reads the sources that follow on the socket and becomes ansible_svc.target.zygote in an otherwise fresh interpreter.
+_BOOT = """
+import os,struct,sys,types
+fd=int(sys.argv[1])
+def take(count):
+    data=b""
+    while len(data)<count:
+        part=os.read(fd,count-len(data))
+        if not part:sys.exit(0)
+        data+=part
+    return data
+for name in("ansible_svc","ansible_svc.target"):
+    module=sys.modules[name]=types.ModuleType(name);module.__path__=[]
+while 1:
+    length,=struct.unpack(">I",take(4))
+    if not length:break
+    name,source=take(length).split(b"\\0",1)
+    name=name.decode()
+    module=sys.modules[name]=types.ModuleType(name)
+    exec(compile(source,"<%s>"%name,"exec"),module.__dict__)
+    setattr(sys.modules["ansible_svc.target"],name.rpartition(".")[2],module)
+sys.argv[:]=[""]
+sys.modules["ansible_svc.target.zygote"].main(fd)
+"""
+_BASE_IMPORT_S = 60.0
+SOURCES = ("frames", "payload", "runner", "zygote")
+
+
+class Outcome:
+    """How a process ended.
+
+    Attributes:
+        rc: exit status, or minus the number of the signal that ended it.
+        out, err: everything it wrote.
+        error: None, or why it could not be started; then errno may tell more.
+    """
+
+    def __init__(self, rc: int, out: bytes = b"", err: bytes = b"", error: str | None = None, errno: int = 0) -> None:
+        self.rc = rc
+        self.out = out
+        self.err = err
+        self.error = error
+        self.errno = errno
+
+
+class ZygoteGone(Exception):
+    """The zygote's process ended; the text is what it wrote to its standard error."""
+
+
+class Zygote:
+    """One running zygote process.
+
+    Parameters:
+        interpreter: path of the Python to start.
+        sources: file name (without .py) -> source, for every name in SOURCES.
+
+    Raises OSError when the interpreter cannot be started.
+
+    Threads: any thread may start work; one reader thread calls the ``finished`` functions.
+    Guarded by ``_lock``: the waiting functions, what the zygote holds, and the order of what is written.
+    """
+
+    def __init__(self, interpreter: str, sources: dict[str, bytes]) -> None:
+        self.interpreter = interpreter
+        self.bundles: set[str] = set()
+        self.blobs: set[str] = set()
+        self._base: dict[str, str] | None = None
+        self._base_claimed = False
+        self._base_known = threading.Event()
+        self._lock = threading.Lock()
+        self._waiting: dict[int, Finished] = {}
+        self._numbers = itertools.count(1)
+        self._gone: str | None = None
+        self._answered = False
+        ours, theirs = socket.socketpair()
+        try:
+            self._process = subprocess.Popen(  # noqa: S603
+                [interpreter, "-c", _BOOT, str(theirs.fileno())],
+                pass_fds=[theirs.fileno()],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.PIPE,
+                start_new_session=True,
+            )
+        except OSError:
+            ours.close()
+            raise
+        finally:
+            theirs.close()
+        self._channel = ours
+        boot = b""
+        for name in SOURCES:
+            text = b"ansible_svc.target." + name.encode() + b"\0" + sources[name]
+            boot += len(text).to_bytes(4, "big") + text
+        self._write(boot + bytes(4))
+        self._reader = threading.Thread(target=self._read, name="svc-zygote-reader", daemon=True)
+        self._reader.start()
+
+    @property
+    def gone(self) -> str | None:
+        """None while the process lives; afterwards what it wrote to its standard error."""
+        return self._gone
+
+    @property
+    def answered(self) -> bool:
+        """Tell whether this zygote ever ran anything: if not, its interpreter is of no use to us."""
+        return self._answered
+
+    def serves(self, files: dict[str, str]) -> bool:
+        """Tell whether a bundle's files agree, by digest, with all that this zygote has imported.
+
+        The first to ask claims the zygote: its bundle decides what the zygote imports, and it has to send the "base"
+        request with its first run. Whoever asks meanwhile waits until that import is over.
+        """
+        with self._lock:
+            if not self._base_claimed:
+                self._base_claimed = True
+                return True
+        self._base_known.wait(_BASE_IMPORT_S)
+        with self._lock:
+            base = self._base
+        return base is not None and all(files.get(path) == digest for path, digest in base.items())
+
+    def start(
+        self,
+        header: dict[str, object],
+        body: bytes,
+        finished: Finished,
+        before: Callable[[], bytes] = bytes,
+    ) -> int:
+        """Send a "run" or "exec" request.
+
+        Parameters:
+            header: the request without its id.
+            body: its body.
+            finished: called once with the Outcome, on the reader thread.
+            before: called under the lock that orders what is written; returns frames to send first.
+
+        Returns the number to give to kill(). Raises ZygoteGone.
+        """
+        with self._lock:
+            if self._gone is not None:
+                raise ZygoteGone(self._gone)
+            number = next(self._numbers)
+            self._waiting[number] = finished
+            header["id"] = number
+            self._write(before() + encode(header, body))
+        return number
+
+    def kill(self, number: int) -> None:
+        """Kill the process group of a running request; nothing happens when it is over already."""
+        with self._lock:
+            if number in self._waiting and self._gone is None:
+                self._write(encode({"op": "kill", "id": number}))
+
+    def close(self) -> None:
+        """Close the socket: the zygote kills its runners and ends. Wait for that."""
+        try:
+            self._channel.shutdown(socket.SHUT_RDWR)
+        except OSError:
+            sys.exc_info()  # it was gone already
+        self._reader.join()
+
+    def _write(self, data: bytes) -> None:
+        try:
+            self._channel.sendall(data)
+        except (BrokenPipeError, ConnectionResetError):
+            sys.exc_info()  # the reader sees the end and fails everything that waits
+
+    def _read(self) -> None:
+        frames = FrameReader()
+        while True:
+            try:
+                data = self._channel.recv(1 << 18)
+            except ConnectionError:
+                data = b""
+            if not data:
+                break
+            for header, body in frames.feed(data):
+                self._answer(header, body)
+        stderr = self._process.stderr
+        text = stderr.read().decode("utf-8", "replace") if stderr is not None else ""
+        if stderr is not None:
+            stderr.close()
+        self._process.wait()
+        with self._lock:
+            self._gone = text
+            waiting = list(self._waiting.values())
+            self._waiting.clear()
+            self._channel.close()
+        self._base_known.set()
+        for finished in waiting:
+            finished(Outcome(-9, error="the process that runs modules on the managed host ended: " + text.strip()))
+
+    def _answer(self, header: dict[str, object], body: bytes) -> None:
+        if header["op"] == "based":
+            with self._lock:
+                self._base = header["files"]  # type: ignore[assignment]
+            self._base_known.set()
+            return
+        with self._lock:
+            self._answered = True
+            finished = self._waiting.pop(int(header["id"]))  # type: ignore[call-overload]
+        if header["op"] == "failed":
+            errno = int(header.get("errno") or 0)  # type: ignore[call-overload]
+            finished(Outcome(-1, error=str(header["error"]), errno=errno))
+            return
+        split = int(header["out"])  # type: ignore[call-overload]
+        finished(Outcome(int(header["rc"]), body[:split], body[split:]))  # type: ignore[call-overload]
+
+
+class Spawner:
+    """All zygotes of one agent.
+
+    Parameters:
+        sources: see Zygote.
+
+    Threads: any.
+    Guarded by ``_lock``: the table of zygotes. Starting one holds only the lock of its interpreter.
+    """
+
+    def __init__(self, sources: dict[str, bytes]) -> None:
+        self._sources = sources
+        self._lock = threading.Lock()
+        self._zygotes: dict[str, list[Zygote]] = {}
+        self._starting: dict[str, threading.Lock] = {}
+
+    def zygote(self, interpreter: str, files: dict[str, str] | None = None) -> Zygote:
+        """Return a live zygote of an interpreter, starting one when there is none that fits.
+
+        Parameters:
+            interpreter: path of the Python.
+            files: the bundle (path -> digest) that is to run in it; None when any zygote will do.
+
+        Raises OSError when the interpreter cannot be started.
+        """
+        found = self._find(interpreter, files)
+        if found is not None:
+            return found
+        with self._lock:
+            starting = self._starting.setdefault(interpreter, threading.Lock())
+        with starting:
+            found = self._find(interpreter, files)
+            if found is not None:
+                return found
+            zygote = Zygote(interpreter, self._sources)
+            if files is not None:
+                zygote.serves(files)
+            with self._lock:
+                alive = [other for other in self._zygotes.get(interpreter, ()) if other.gone is None]
+                self._zygotes[interpreter] = [*alive, zygote]
+            return zygote
+
+    def _find(self, interpreter: str, files: dict[str, str] | None) -> Zygote | None:
+        with self._lock:
+            candidates = list(self._zygotes.get(interpreter, ()))
+        for zygote in candidates:
+            if zygote.gone is None and (files is None or zygote.serves(files)):
+                return zygote
+        return None
+
+    def close(self) -> None:
+        """End every zygote and everything that runs in them."""
+        with self._lock:
+            zygotes = [zygote for group in self._zygotes.values() for zygote in group]
+            self._zygotes.clear()
+        for zygote in zygotes:
+            zygote.close()

@@ -1,0 +1,333 @@
+# Copyright: (c) 2026, The ansible_svc project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The zygote: a fresh interpreter that forks a runner for every module.
+
+One zygote serves one interpreter and one user. It imports the base module_utils of its first bundle once and
+freezes the garbage collector, so that a fork is all that a module costs before it runs. It also starts plain commands,
+because it is the only process here without threads. It speaks frames (see frames.py) with its agent over one socket
+and ends, killing every runner's process group, when that socket closes.
+
+Requests (header ``op``):
+    blobs   digests: [[digest, length], ...]; body: the contents one after the other
+    bundle  id, files: {path: digest}
+    base    bundle: id, modules: [names to import now]
+    run     id, bundle, fqn, name, profile, env, cwd, nofile; body: arguments
+    exec    id, argv, env, cwd, pty; body: standard input
+    kill    id
+
+Answers:
+    based   files: {path: digest} of everything that the base import loaded
+    done    id, rc (negative: ended by that signal), out: length of standard output in the body (the rest is stderr)
+    failed  id, error: why the process could not be started, errno
+"""
+
+from __future__ import annotations
+
+import errno
+import gc
+import os
+import selectors
+import signal
+import socket
+import sys
+
+from ansible_svc.target import runner
+from ansible_svc.target.frames import FrameReader, encode
+from ansible_svc.target.payload import PayloadImporter
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Callable
+
+_READ_BYTES = 1 << 18
+
+
+class Child:
+    """One running process: its pid, its pipes and what it has written so far."""
+
+    def __init__(self, number: int, pid: int) -> None:
+        self.number = number
+        self.pid = pid
+        self.output = {"out": bytearray(), "err": bytearray()}
+        self.readers: dict[int, str] = {}
+        self.stdin: int | None = None
+        self.to_write = memoryview(b"")
+        self.status: int | None = None
+
+
+class Zygote:
+    """The event loop.
+
+    Parameters:
+        channel: the socket to the agent.
+
+    Threads: one; runners are forked from it.
+    """
+
+    def __init__(self, channel: socket.socket) -> None:
+        self._channel = channel
+        self._frames = FrameReader()
+        self._blobs: dict[str, bytes] = {}
+        self._bundles: dict[str, dict[str, str]] = {}
+        self._importer = PayloadImporter(self._blobs.__getitem__)
+        self._children: dict[int, Child] = {}
+        self._pids: dict[int, Child] = {}
+        self._selector = selectors.DefaultSelector()
+        self._wake_read, self._wake_write = os.pipe()
+        self._open = True
+
+    def serve(self) -> None:
+        """Answer requests until the agent closes the socket."""
+        sys.meta_path.insert(0, self._importer)  # type: ignore[arg-type]
+        for descriptor in (self._wake_read, self._wake_write):
+            os.set_blocking(descriptor, False)
+        signal.set_wakeup_fd(self._wake_write, warn_on_full_buffer=False)
+        signal.signal(signal.SIGCHLD, lambda number, frame: None)
+        self._selector.register(self._channel, selectors.EVENT_READ, self._on_channel)
+        self._selector.register(self._wake_read, selectors.EVENT_READ, self._on_wake)
+        while self._open:
+            for key, _mask in self._selector.select():
+                key.data(key.fd)
+        for child in list(self._children.values()):
+            self._kill(child)
+
+    # what arrives
+
+    def _on_channel(self, descriptor: int) -> None:
+        try:
+            data = self._channel.recv(_READ_BYTES)
+        except ConnectionError:
+            data = b""
+        if not data:
+            self._open = False
+            return
+        for header, body in self._frames.feed(data):
+            handler: Callable[[dict[str, object], bytes], None] = getattr(self, "_do_" + str(header["op"]))
+            handler(header, body)
+
+    def _do_blobs(self, header: dict[str, object], body: bytes) -> None:
+        start = 0
+        for digest, length in header["digests"]:  # type: ignore[attr-defined]
+            self._blobs[digest] = body[start : start + length]
+            start += length
+
+    def _do_bundle(self, header: dict[str, object], body: bytes) -> None:
+        self._bundles[str(header["id"])] = header["files"]  # type: ignore[assignment]
+
+    def _do_base(self, header: dict[str, object], body: bytes) -> None:
+        self._importer.use(self._bundles[str(header["bundle"])], "/tmp/ansible_payload/ansible_payload.zip")  # noqa: S108
+        for name in header["modules"]:  # type: ignore[attr-defined]
+            __import__(name)
+        gc.collect()
+        gc.freeze()
+        self._send({"op": "based", "files": self._importer.imported()})
+
+    def _do_run(self, header: dict[str, object], body: bytes) -> None:
+        files = self._bundles[str(header["bundle"])]
+        self._importer.use(files, "/tmp/ansible_payload/ansible_payload.zip")  # noqa: S108
+        fqn = str(header["fqn"])
+        try:
+            self._importer.get_code(fqn)  # compiled here, every later runner inherits it
+        except (ImportError, SyntaxError, ValueError):
+            sys.exc_info()  # the runner meets the same error and reports it as the module's own
+        out_read, out_write = os.pipe()
+        err_read, err_write = os.pipe()
+        sys.stdout.flush()
+        sys.stderr.flush()
+        pid = os.fork()
+        if pid == 0:
+            self._in_child(out_write, err_write, header, files, body)
+        os.close(out_write)
+        os.close(err_write)
+        child = self._add(header, pid)
+        self._watch(child, out_read, "out")
+        self._watch(child, err_read, "err")
+
+    def _in_child(self, out: int, err: int, header: dict[str, object], files: dict[str, str], body: bytes) -> None:
+        try:
+            signal.set_wakeup_fd(-1)
+            descriptors = [key.fd for key in self._selector.get_map().values()]
+            descriptors += [self._wake_write, out, err]
+            self._selector.close()
+            runner.detach(out, err, descriptors)
+        except BaseException:
+            sys.excepthook(*sys.exc_info())  # type: ignore[arg-type]
+            os._exit(1)
+        runner.run_and_leave(self._importer, header, files, body)
+
+    def _do_exec(self, header: dict[str, object], body: bytes) -> None:
+        try:
+            self._start_command(header, body)
+        except OSError as error:
+            self._send({"op": "failed", "id": header["id"], "error": str(error), "errno": error.errno})
+
+    def _start_command(self, header: dict[str, object], body: bytes) -> None:
+        import subprocess
+
+        environment = dict(os.environ)
+        environment.update(header.get("env") or {})  # type: ignore[call-overload]
+        argv = [os.fsencode(argument) for argument in header["argv"]]  # type: ignore[attr-defined]
+        directory = header.get("cwd")
+        if header.get("pty"):
+            self._start_on_terminal(header, argv, environment, body)
+            return
+        process = subprocess.Popen(  # noqa: S603
+            argv,
+            stdin=subprocess.PIPE if body else subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            cwd=directory,  # type: ignore[call-overload]
+            env=environment,
+            start_new_session=True,
+        )
+        child = self._add(header, process.pid)
+        self._watch(child, os.dup(process.stdout.fileno()), "out")
+        self._watch(child, os.dup(process.stderr.fileno()), "err")
+        if body:
+            self._feed(child, os.dup(process.stdin.fileno()), body)
+        for stream in (process.stdin, process.stdout, process.stderr):
+            if stream is not None:
+                stream.close()
+        process.returncode = 0  # this loop reaps it; Popen must not try
+
+    def _start_on_terminal(
+        self, header: dict[str, object], argv: list[bytes], environment: dict[str, str], body: bytes
+    ) -> None:
+        import pty
+        import shutil
+
+        if shutil.which(argv[0]) is None:
+            raise OSError(errno.ENOENT, os.strerror(errno.ENOENT), os.fsdecode(argv[0]))
+        pid, terminal = pty.fork()
+        if pid == 0:
+            try:
+                for number in (signal.SIGCHLD, signal.SIGPIPE):
+                    signal.signal(number, signal.SIG_DFL)
+                signal.set_wakeup_fd(-1)
+                if header.get("cwd"):
+                    os.chdir(str(header["cwd"]))
+                os.closerange(3, 1024)
+                os.execvpe(argv[0], argv, environment)  # noqa: S606
+            except BaseException:
+                sys.excepthook(*sys.exc_info())  # type: ignore[arg-type]
+            os._exit(127)
+        child = self._add(header, pid)
+        self._watch(child, terminal, "out")
+
+    def _do_kill(self, header: dict[str, object], body: bytes) -> None:
+        child = self._children.get(int(header["id"]))  # type: ignore[call-overload]
+        if child is not None:
+            self._kill(child)
+
+    # children
+
+    def _add(self, header: dict[str, object], pid: int) -> Child:
+        child = Child(int(header["id"]), pid)  # type: ignore[call-overload]
+        self._children[child.number] = child
+        self._pids[pid] = child
+        return child
+
+    def _watch(self, child: Child, descriptor: int, name: str) -> None:
+        os.set_blocking(descriptor, False)
+        child.readers[descriptor] = name
+        self._selector.register(descriptor, selectors.EVENT_READ, lambda fd: self._read(child, fd))
+
+    def _feed(self, child: Child, descriptor: int, data: bytes) -> None:
+        os.set_blocking(descriptor, False)
+        child.stdin = descriptor
+        child.to_write = memoryview(data)
+        self._selector.register(descriptor, selectors.EVENT_WRITE, lambda fd: self._write(child))
+
+    def _write(self, child: Child) -> None:
+        try:
+            written = os.write(child.stdin, child.to_write)  # type: ignore[arg-type]
+        except BlockingIOError:
+            return
+        except OSError:  # the process closed its standard input: it does not want the rest
+            written = len(child.to_write)
+        child.to_write = child.to_write[written:]
+        if not child.to_write:
+            self._close_stdin(child)
+
+    def _close_stdin(self, child: Child) -> None:
+        if child.stdin is not None:
+            self._selector.unregister(child.stdin)
+            os.close(child.stdin)
+            child.stdin = None
+
+    def _read(self, child: Child, descriptor: int) -> bool:
+        """Read once; return whether there was something, closing the descriptor at its end."""
+        try:
+            data = os.read(descriptor, _READ_BYTES)
+        except BlockingIOError:
+            return False
+        except OSError as error:
+            if error.errno != errno.EIO:  # EIO: the last holder of a terminal's other side is gone
+                raise
+            data = b""
+        child.output[child.readers[descriptor]] += data
+        if not data:
+            self._selector.unregister(descriptor)
+            os.close(descriptor)
+            del child.readers[descriptor]
+            self._finish_if_over(child)
+        return bool(data)
+
+    def _on_wake(self, descriptor: int) -> None:
+        try:
+            os.read(descriptor, 4096)
+        except BlockingIOError:
+            return
+        while self._pids:
+            try:
+                pid, status = os.waitpid(-1, os.WNOHANG)
+            except ChildProcessError:
+                return
+            if pid == 0:
+                return
+            child = self._pids.pop(pid, None)
+            if child is not None:
+                child.status = status
+                self._finish_if_over(child)
+
+    def _finish_if_over(self, child: Child) -> None:
+        """Answer when the process has ended; what it left running may keep its pipes, but nobody waits for that."""
+        if child.status is None or child.number not in self._children:
+            return
+        for descriptor in list(child.readers):
+            while descriptor in child.readers and self._read(child, descriptor):
+                continue
+        if child.number not in self._children:
+            return
+        del self._children[child.number]
+        for descriptor in list(child.readers):
+            self._selector.unregister(descriptor)
+            os.close(descriptor)
+        child.readers.clear()
+        self._close_stdin(child)
+        status = child.status
+        code = -os.WTERMSIG(status) if os.WIFSIGNALED(status) else os.WEXITSTATUS(status)
+        output = child.output
+        self._send(
+            {"op": "done", "id": child.number, "rc": code, "out": len(output["out"])},
+            bytes(output["out"] + output["err"]),
+        )
+
+    def _kill(self, child: Child) -> None:
+        try:
+            os.killpg(child.pid, signal.SIGKILL)
+        except ProcessLookupError:
+            return  # it has ended by itself
+
+    def _send(self, header: dict[str, object], body: bytes = b"") -> None:
+        try:
+            self._channel.sendall(encode(header, body))
+        except (BrokenPipeError, ConnectionResetError):
+            self._open = False
+
+
+def main(descriptor: int) -> None:
+    """Serve the agent at the other end of a socket descriptor, then exit."""
+    channel = socket.socket(fileno=descriptor)
+    channel.set_inheritable(False)
+    Zygote(channel).serve()

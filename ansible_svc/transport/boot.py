@@ -1,0 +1,25 @@
+# Copyright: (c) 2026, The ansible_svc project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The command that finds a Python on the far side and starts the agent's interpreter with it."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Sequence
+
+NO_PYTHON = "ansible-svc: no python found"
+
+
+def interpreter_argv(candidates: Sequence[str]) -> list[str]:
+    """Return the words to put before an interpreter's arguments: a shell that runs the first candidate there is.
+
+    Parameters:
+        candidates: names or paths in order of preference. Of the names only those of supported versions matter; a
+            candidate that turns out to be too old fails when the agent's code is loaded.
+    """
+    names = " ".join(shlex.quote(name) for name in candidates)
+    script = (
+        f'for p in {names}; do command -v "$p" >/dev/null 2>&1 && exec "$p" "$@"; done; '
+        f"echo {shlex.quote(NO_PYTHON)} >&2; exit 127"
+    )
+    return ["/bin/sh", "-c", script, "ansible-svc"]

@@ -1,0 +1,58 @@
+# Copyright: (c) 2026, The ansible_svc project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""What makes two connections the same: typed keys of every option that matters."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True)
+class SshLogin:
+    """A login over ssh.
+
+    Attributes:
+        host: the name or address given to ssh, for messages.
+        argv: the whole ssh command up to and including the destination.
+        password: typed at ssh's prompt, or None.
+        timeout_s: bound on one attempt, from ansible-core's ``timeout``.
+        retries: how many more attempts after a failed one (ansible-core's ``reconnection_retries``).
+    """
+
+    host: str
+    argv: tuple[str, ...]
+    password: str | None = field(repr=False)
+    timeout_s: float = 10.0
+    retries: int = 0
+
+
+@dataclass(frozen=True)
+class LocalLogin:
+    """Work on the controller itself, as the user who runs it."""
+
+    host: str = "localhost"
+
+
+@dataclass(frozen=True)
+class Sudo:
+    """Become another user by sudo.
+
+    Attributes:
+        user: whom to become.
+        executable: the sudo program.
+        flags: its flags as words.
+        password: typed at sudo's prompt, or None.
+    """
+
+    user: str
+    executable: str
+    flags: tuple[str, ...]
+    password: str | None = field(repr=False)
+
+
+@dataclass(frozen=True)
+class Identity:
+    """A login, and whom it becomes there (None: nobody else)."""
+
+    login: SshLogin | LocalLogin
+    become: Sudo | None = None

@@ -1,0 +1,88 @@
+# Copyright: (c) 2026, The ansible_svc project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""A mitogen connection whose ssh command is the one that ansible-core's ssh plugin would run.
+
+Only the options that would share or outlive this one connection are overridden (ControlMaster, ControlPath). The
+password, when there is one, is typed at ssh's prompt on a terminal of its own.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import socket
+import subprocess
+from typing import Any
+
+import mitogen.core
+import mitogen.parent
+
+_NEVER_SHARED = ("-o", "ControlMaster=no", "-o", "ControlPath=none")
+_PROMPT = re.compile(rb"(password|passphrase[^:]*|PIN[^:]*):\s*$", re.IGNORECASE)
+_HOST_KEY = re.compile(rb"are you sure you want to continue connecting", re.IGNORECASE)
+HOST_KEY_QUESTION = "ssh asked to confirm a host key"
+
+
+class Options(mitogen.parent.Options):  # type: ignore[misc]
+    """Options of SshConnection: ``argv`` and ``password`` as in identity.SshLogin."""
+
+    def __init__(self, argv: tuple[str, ...], password: str | None, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.argv = argv
+        self.password = password
+
+
+class PromptProtocol(mitogen.parent.RegexProtocol):  # type: ignore[misc]
+    """Reads what ssh writes to its terminal or standard error, and types the password once when asked.
+
+    Threads: the broker's only.
+    """
+
+    _asked = False
+
+    def _on_password(self, line: bytes, match: Any) -> None:
+        password = self.stream.conn.options.password
+        if password is None or self._asked:
+            return  # ssh fails by itself and says why
+        self._asked = True
+        self.logged_partial = None
+        self.stream.transmit_side.write((password + "\n").encode())
+
+    def _on_host_key(self, line: bytes, match: Any) -> None:
+        self.stream.conn._fail_connection(mitogen.core.StreamError(HOST_KEY_QUESTION))
+
+    PARTIAL_PATTERNS = [(_PROMPT, _on_password), (_HOST_KEY, _on_host_key)]
+
+
+def _spawn(args: list[str]) -> mitogen.parent.PopenProcess:
+    """Start ssh in a session of its own: it must not read the user's terminal nor see their Ctrl-C."""
+    ours, theirs = socket.socketpair()
+    process = subprocess.Popen(  # noqa: S603
+        args, stdin=theirs, stdout=theirs, stderr=subprocess.PIPE, start_new_session=True
+    )
+    theirs.close()
+    stdin = open(ours.detach(), "r+b", buffering=0)  # noqa: SIM115 - mitogen closes it
+    stdout = open(os.dup(stdin.fileno()), "r+b", buffering=0)  # noqa: SIM115
+    return mitogen.parent.PopenProcess(proc=process, stdin=stdin, stdout=stdout, stderr=process.stderr)
+
+
+class SshConnection(mitogen.parent.Connection):  # type: ignore[misc]
+    """Boot a child context over one ssh client process."""
+
+    options_class = Options
+    diag_protocol_class = PromptProtocol
+    child_is_immediate_subprocess = False
+    name_prefix = "ssh"
+
+    def create_child(self, args: list[str], **kwargs: Any) -> Any:
+        """Start ssh, on a terminal only when there is a password to type."""
+        if self.options.password is None:
+            return _spawn(args)
+        return mitogen.parent.hybrid_tty_create_child(args=args)
+
+    def get_boot_command(self) -> list[str]:
+        """Return the ssh command with the interpreter's boot command as its last word."""
+        program, *rest = self.options.argv
+        remote = shlex.join(super().get_boot_command())
+        return [program, *_NEVER_SHARED, *rest, remote]
