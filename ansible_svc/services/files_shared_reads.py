@@ -8,8 +8,8 @@ read. Knows nothing about files: it is given keys and functions.
 
 from __future__ import annotations
 
-import threading
 from collections import OrderedDict
+from threading import Event, Lock
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ class _Read(Generic[ValueT]):
     """Hold the outcome of one read that is under way, for the thread that runs it and those that wait."""
 
     def __init__(self) -> None:
-        self.finished = threading.Event()
+        self.finished = Event()
         self.value: ValueT | None = None
         self.error: BaseException | None = None
 
@@ -43,7 +43,7 @@ class SharedReads(Generic[KeyT, ValueT]):
         """Make an empty table that keeps results up to a total *weight* of *limit*."""
         self._limit = limit
         self._weight = weight
-        self._lock = threading.Lock()
+        self._lock = Lock()
         self._kept: OrderedDict[KeyT, ValueT] = OrderedDict()  # the least recently used comes first
         self._kept_weight = 0
         self._running: dict[KeyT, _Read[ValueT]] = {}
