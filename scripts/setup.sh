@@ -41,20 +41,22 @@ install_system_packages() {
     return "$status"
 }
 
-# Whether $1 is a Python of at least version $2 that can make virtual environments.
-suits() {
-    "$1" - "$2" <<'PYTHON' >/dev/null 2>&1
+# Print the interpreter behind $1 (which may be that of the environment to be replaced) when it is of at least version $2
+# and can make virtual environments; fail otherwise.
+suitable() {
+    "$1" - "$2" 2>/dev/null <<'PYTHON'
 import ensurepip, sys, venv
 oldest = tuple(int(part) for part in sys.argv[1].split("."))
-sys.exit(not oldest <= sys.version_info[:2] < (3, 15))
+if not oldest <= sys.version_info[:2] < (3, 15):
+    sys.exit(1)
+print(sys._base_executable)
 PYTHON
 }
 
 find_python() {
     local candidate
     for candidate in "${PYTHON:-}" python3.11 python3.12 python3.13 python3.14 python3 "$HOME"/.pyenv/versions/3.1[1-4]*/bin/python; do
-        if [ -n "$candidate" ] && suits "$candidate" "$oldest"; then
-            command -v "$candidate"
+        if [ -n "$candidate" ] && suitable "$candidate" "$oldest"; then
             return
         fi
     done
