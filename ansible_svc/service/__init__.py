@@ -72,7 +72,7 @@ _HOMES = {
     "optional": "marks",
 }
 
-__all__ = list(_HOMES)  # noqa: PLE0604  (a list of str; ruff cannot see it)
+__all__ = list(_HOMES)
 
 
 def __getattr__(name: str) -> Any:

@@ -8,8 +8,7 @@ import sys
 import threading
 from importlib import import_module
 
-from ansible_svc.errors import ActivationError, Error, NotActivatedError, UnknownServiceError
-from ansible_svc.service.faults import traceback_text
+from ansible_svc.errors import NotActivatedError, UnknownServiceError
 from ansible_svc.service.service import Service
 
 TYPE_CHECKING = False
@@ -82,21 +81,13 @@ class Activator:
         Import and construct a service.
 
         :raises UnknownServiceError: The module has no such Service class.
-        :raises ActivationError: It could not be imported or constructed. The cause is in
-            ``remote_traceback``.
+        :raises Exception: Whatever importing or constructing it raises.
         """
         module_name, _, class_name = name.rpartition(".")
-        try:
-            import_module(module_name)
-            cls = getattr(sys.modules[module_name], class_name, None)
-            if isinstance(cls, type) and issubclass(cls, Service) and cls.name() == name:
-                return cls(router)
-        except Error:
-            raise
-        except Exception as exc:
-            raise ActivationError(
-                "%s cannot be activated: %s" % (name, type(exc).__name__), remote_traceback=traceback_text(exc)
-            ) from exc
+        import_module(module_name)
+        cls = getattr(sys.modules[module_name], class_name, None)
+        if isinstance(cls, type) and issubclass(cls, Service) and cls.name() == name:
+            return cls(router)
         raise UnknownServiceError("the module has no service of this name")
 
     def end(self, name: str) -> list[Request]:

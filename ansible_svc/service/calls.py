@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import logging
 import threading
-import time
 
 from ansible_svc.errors import CancelledError, DeadlineExceededError, Error
 from ansible_svc.service.endpoint import endpoint_of
@@ -41,7 +40,16 @@ class Call:
     """
 
     __slots__ = (
-        "_callbacks", "_channel", "_deadline", "_done", "_error", "_guard", "_reply", "_timer", "_wake", "number",
+        "_callbacks",
+        "_channel",
+        "_deadline",
+        "_done",
+        "_error",
+        "_guard",
+        "_reply",
+        "_timer",
+        "_wake",
+        "number",
     )
 
     def __init__(self, channel: Channel, number: int, deadline: float | None) -> None:
@@ -87,12 +95,12 @@ class Call:
     def _wait(self, timeout_s: float | None) -> None:
         wait_s = timeout_s
         if self._deadline is not None:
-            left_s = max(0.0, self._deadline - time.monotonic())
+            left_s = max(0.0, self._deadline - self._channel.timers.now())
             wait_s = left_s if timeout_s is None else min(timeout_s, left_s)
         if self._wake.acquire(timeout=-1 if wait_s is None else max(0.0, min(wait_s, threading.TIMEOUT_MAX))):
             self._wake.release()
             return
-        if self._deadline is not None and time.monotonic() >= self._deadline:
+        if self._deadline is not None and self._channel.timers.now() >= self._deadline:
             self._expire()
             # Another thread may be completing it at this very moment.
             with self._wake:
@@ -175,15 +183,13 @@ def _send(context: Any, service: ServiceLike, method: Any, timeout_s: float | No
     endpoint = endpoint_of(context.router)
     body = _call_body(service, method, kwargs)
     channel = endpoint.channel(context)
-    deadline = None if timeout_s is None else time.monotonic() + timeout_s
+    deadline = None if timeout_s is None else endpoint.timers.now() + timeout_s
     call = Call(channel, next(endpoint.numbers), deadline)
     channel.send(call, body, NO_DEADLINE if timeout_s is None else max(0.0, timeout_s))
     return call
 
 
-def call(
-    context: Any, service: ServiceLike, method: Any, timeout_s: float | None = None, **kwargs: Any
-) -> Any:
+def call(context: Any, service: ServiceLike, method: Any, timeout_s: float | None = None, **kwargs: Any) -> Any:
     """
     Call a method of a service in another context and wait for the result.
 
@@ -207,9 +213,7 @@ def call(
             outstanding.cancel()
 
 
-def call_async(
-    context: Any, service: ServiceLike, method: Any, timeout_s: float | None = None, **kwargs: Any
-) -> Call:
+def call_async(context: Any, service: ServiceLike, method: Any, timeout_s: float | None = None, **kwargs: Any) -> Call:
     """
     Call a method of a service in another context without waiting. For the parameters see `call`.
 

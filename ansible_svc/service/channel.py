@@ -68,8 +68,7 @@ class Channel:
 
     def open(self) -> None:
         """Start the far side's Pool when it is ours to start. Does not wait for anything."""
-        endpoint = self._endpoint
-        if self.context_id == endpoint.own_id or self.context_id in endpoint.parent_ids:
+        if not self._endpoint.starts_pool_of(self.context_id):
             return
         try:
             self._start_pool()
@@ -78,9 +77,9 @@ class Channel:
 
     def _start_pool(self) -> None:
         # Only processes that have children come here, so mitogen.parent is loaded already.
-        import mitogen.parent  # noqa: PLC0415
+        import mitogen.parent
 
-        from ansible_svc.service import takeover  # noqa: PLC0415
+        from ansible_svc.service import takeover
 
         responder = getattr(self._router, "responder", None)
         forward_modules = getattr(responder, "forward_modules", None)
@@ -184,9 +183,7 @@ class Channel:
             self._on_dead(message)
             return
         if message.src_id != self.context_id:
-            LOG.warning(
-                "dropped a reply of context %d to a call of context %d", message.src_id, self.context_id
-            )
+            LOG.warning("dropped a reply of context %d to a call of context %d", message.src_id, self.context_id)
             return
         if message.enc != mitogen.core.Message.ENC_BIN:
             self._on_pool_started(message)
@@ -237,6 +234,4 @@ class Channel:
                 reason = str(message.unpickle(throw=False))
             except Exception as exc:
                 reason = "the answer cannot be read: %s" % (type(exc).__name__,)
-        self.close(
-            BootstrapError("context %d cannot start its Pool" % (self.context_id,), remote_traceback=reason)
-        )
+        self.close(BootstrapError("context %d cannot start its Pool" % (self.context_id,), remote_traceback=reason))

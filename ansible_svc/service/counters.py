@@ -31,8 +31,14 @@ class Counters:
         self._rows: dict[tuple[str, str], list[float]] = {}
 
     def ended(
-        self, service: str, method: str, failed: bool, refused: bool, deduplicated: bool,
-        bytes_in: int, bytes_out: int,
+        self,
+        service: str,
+        method: str,
+        failed: bool = False,
+        refused: bool = False,
+        deduplicated: bool = False,
+        bytes_in: int = 0,
+        bytes_out: int = 0,
     ) -> None:
         """Count a request that has ended."""
         with self._lock:

@@ -71,7 +71,11 @@ class DeduplicatingInvoker(Invoker):
                 request.deduplicated = True
             else:
                 self._requests[run] = Request(
-                    request.caller_id, request.from_parent, request.service, method.name, request.kwargs,
+                    request.caller_id,
+                    request.from_parent,
+                    request.service,
+                    method.name,
+                    request.kwargs,
                     close=partial(self._on_run_ended, run),
                 )
                 self._requests[run].size_bytes = request.size_bytes

@@ -52,13 +52,13 @@ class Endpoint:
     `_channels`, `_watched`.
     """
 
-    def __init__(self, router: Any) -> None:
+    def __init__(self, router: Any, timers: Timers | None = None) -> None:
         self.router = router
-        self.timers = Timers()
+        self.timers = Timers() if timers is None else timers
         self.child_options = ChildOptions()
         #: Largest reply in bytes that is accepted.
         self.max_reply_bytes = 128 * 1024 * 1024
-        #: The Pool that listens on this router, or None. Set by the Pool.
+        #: The Pool that listens on this router, or None.
         self.pool: Pool | None = None
         #: Numbers for calls. Unique per process and router, because the far side knows a call by
         #: (context id, number).
@@ -100,6 +100,23 @@ class Endpoint:
                 channel.open()
         return channel
 
+    def attach(self, pool: Pool) -> None:
+        """
+        Note the Pool that listens on this router.
+
+        :raises RuntimeError: There is one already.
+        """
+        with self._lock:
+            if self.pool is not None:
+                raise RuntimeError("this router has a Pool already")
+            self.pool = pool
+
+    def detach(self, pool: Pool) -> None:
+        """Note that a Pool has stopped."""
+        with self._lock:
+            if self.pool is pool:
+                self.pool = None
+
     def forget(self, channel: Channel) -> None:
         """Note that a channel is closed."""
         with self._lock:
@@ -121,9 +138,9 @@ class Endpoint:
                 context.__dict__[_WATCHED] = True
                 mitogen.core.listen(context, "disconnect", partial(self._on_disconnect, context_id))
 
-    def route_exists(self, context_id: int) -> bool:
-        """Return whether a message to a context would leave this process, as far as is known here."""
-        return context_id == self.own_id or self.router.stream_by_id(context_id) is not None
+    def starts_pool_of(self, context_id: int) -> bool:
+        """Return whether it is this process that starts the Pool of a context: of all below this one."""
+        return context_id != self.own_id and context_id not in self.parent_ids
 
     def same_path(self, context_id: int, other_id: int) -> bool:
         """Return whether messages of both contexts arrive over the same stream."""

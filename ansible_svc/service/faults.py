@@ -55,9 +55,7 @@ def describe(exc: BaseException, with_traceback: bool) -> dict[str, Any]:
         text = remote if text is None else (remote + "\n" + text)[-MAX_TRACEBACK_CHARS:]
     # A RemoteError of a call that was passed on stays what it was; that it is a RuntimeError says nothing.
     skipped = RemoteError.__mro__ if isinstance(exc, RemoteError) else ()
-    builtin = next(
-        (cls.__name__ for cls in type(exc).__mro__ if cls in _MIRRORED and cls not in skipped), None
-    )
+    builtin = next((cls.__name__ for cls in type(exc).__mro__ if cls in _MIRRORED and cls not in skipped), None)
     errno = getattr(exc, "errno", None)
     return {
         "code": exc.code if isinstance(exc, Error) else "RemoteError",

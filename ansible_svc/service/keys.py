@@ -1,8 +1,6 @@
 # Copyright: (c) 2026, The ansible_svc project
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""
-Tell equal requests from different ones, and say what keeping a value costs. Pure functions.
-"""
+"""Tell equal requests from different ones, and say what keeping a value costs. Pure functions."""
 
 from __future__ import annotations
 

@@ -85,8 +85,6 @@ class Failure:
         raise self.error.with_traceback(self._traceback)
 
 
-
-
 class Deferred:
     """
     Promise a result that another thread will deliver, without holding a pool thread until then.

@@ -35,7 +35,7 @@ class Request:
     a request that stands for all who wait: `caller_id` is that of the first, there is no deadline, and it is
     cancelled when nobody waits any longer.
 
-    Threads: any. Guarded by `_lock`: `_state`, `_callbacks`.
+    Threads: any. Guarded by `_lock`: `_state`, `_callbacks`, `awaited`.
 
     :param caller_id: mitogen id of the context that asks.
     :param from_parent: Whether the request carries the authority of this process or of a parent.
@@ -43,6 +43,7 @@ class Request:
     :param method: Name of the method; None until the request has been read.
     :param kwargs: Arguments by name, not checked.
     :param deadline: `time.monotonic()` value after which nobody waits any longer, or None.
+    :param now: The clock that `deadline` is a value of.
     :param close: Called once, with this request and its outcome, by the thread that ends the request.
     """
 
@@ -55,6 +56,7 @@ class Request:
         kwargs: dict[str, Any] | None = None,
         deadline: float | None = None,
         close: Callable[[Any, Answer | Failure], None] | None = None,
+        now: Callable[[], float] = time.monotonic,
     ) -> None:
         self.caller_id = caller_id
         self.from_parent = from_parent
@@ -66,12 +68,14 @@ class Request:
         self.size_bytes = 0
         #: Set by the DeduplicatingInvoker when another request's run answers this one.
         self.deduplicated = False
-        #: Set when the request was not let through to a method, and when its service is known; for statistics.
+        #: Set when the request was not let through to a method; for statistics.
         self.refused = False
-        self.known = False
+        #: True for `Pool.invoke`: this process asks itself, no policy is consulted.
+        self.local = False
         #: Whether somebody waits for the outcome. A request that nobody waits for survives its caller.
         self.awaited = True
         self._close = close
+        self._now = now
         self._lock = threading.Lock()
         self._state = _OPEN
         self._callbacks: list[Callable[[], None]] = []
@@ -95,7 +99,7 @@ class Request:
         """Return the seconds left until the deadline (0.0 when it has passed), or None without one."""
         if self.deadline is None:
             return None
-        return max(0.0, self.deadline - time.monotonic())
+        return max(0.0, self.deadline - self._now())
 
     def on_cancel(self, callback: Callable[[], None]) -> None:
         """

@@ -113,7 +113,7 @@ class Service:
         select: Select | None = self.__dict__.get("_select")
         if select is None:
             # Most services have none, and mitogen.select is one more module on a target.
-            import mitogen.select  # noqa: PLC0415
+            import mitogen.select
 
             with _select_lock:
                 select = self.__dict__.get("_select")

@@ -36,7 +36,6 @@ if TYPE_CHECKING:
 MODULES = ("ansible_svc.service.takeover", "ansible_svc.service.pool")
 
 
-@mitogen.core.takes_econtext
 def start(packages: list[str], pool_size: int, econtext: Any) -> None:
     """
     Start this process's Pool, or let the one that runs activate services of more packages.
@@ -49,8 +48,8 @@ def start(packages: list[str], pool_size: int, econtext: Any) -> None:
     dispatcher._init_service_pool = _leave_alone
 
     # Not at the top: when the Pool cannot be imported, mitogen.service must have been put off already.
-    from ansible_svc.service.endpoint import endpoint_of  # noqa: PLC0415
-    from ansible_svc.service.pool import Pool  # noqa: PLC0415
+    from ansible_svc.service.endpoint import endpoint_of
+    from ansible_svc.service.pool import Pool
 
     endpoint = endpoint_of(econtext.router)
     if endpoint.pool is not None:
@@ -62,6 +61,9 @@ def start(packages: list[str], pool_size: int, econtext: Any) -> None:
     # Before the broker exits, which ends this process: services may have children of their own to end.
     mitogen.core.listen(econtext.broker, "shutdown", pool.stop)
     econtext.broker.defer_sync(lambda: _hand_over(dispatcher, pool))
+
+
+mitogen.core.takes_econtext(start)
 
 
 def _leave_alone() -> None:

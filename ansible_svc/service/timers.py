@@ -18,6 +18,7 @@ LOG = logging.getLogger("ansible_svc.service")
 
 #: Below this many entries it is not worth to clean the heap of cancelled ones.
 _COMPACT_ABOVE = 64
+_LONGEST_WAIT_S = 3600.0
 
 
 class Timer:
@@ -148,7 +149,8 @@ class Timers:
                 # Look again under the lock: something may have been scheduled since expire() looked.
                 due, when = self._peek()
                 if not due:
-                    self._changed.wait(None if when is None else max(0.0, when - self.now()))
+                    # A bound, because a far side may name a deadline that no lock can wait for.
+                    self._changed.wait(_LONGEST_WAIT_S if when is None else min(when - self.now(), _LONGEST_WAIT_S))
 
     def _peek(self) -> tuple[bool, float | None]:
         if not self._heap:

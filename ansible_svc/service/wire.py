@@ -120,9 +120,7 @@ def _encode_with_attachments(value: Any) -> Body:
         attachments: list[bytes] = []
         key = _attachment_key(salt)
 
-        def attach(
-            item: object, attachments: list[bytes] = attachments, key: str = key
-        ) -> dict[str, int]:
+        def attach(item: object, attachments: list[bytes] = attachments, key: str = key) -> dict[str, int]:
             if not isinstance(item, (bytes, bytearray, memoryview)):
                 _refuse_type(item)
             attachments.append(item if isinstance(item, bytes) else bytes(item))
