@@ -14,12 +14,18 @@ from typing import TYPE_CHECKING, Any
 
 from ansible_svc.engine.running import current_run
 from ansible_svc.services.contexts import ContextService
+from ansible_svc.services.files import FileService
+from ansible_svc.services.files_download import download
 from ansible_svc.services.host import Host
 from ansible_svc.services.modules import Bundle, ModuleService
+from ansible_svc.store import digest_bytes
 
 if TYPE_CHECKING:
     from ansible_svc.service import Call, Pool
     from ansible_svc.transport.identity import Identity
+
+# Content up to this size is sent along with the request that needs it.
+_PUSHED_BYTES = 64 * 1024
 
 
 @dataclass(frozen=True)
@@ -69,11 +75,17 @@ class Access:
     """
 
     def __init__(
-        self, pool: Pool, contexts: ContextService, modules: ModuleService, count: Callable[[str, int], None]
+        self,
+        pool: Pool,
+        contexts: ContextService,
+        modules: ModuleService,
+        files: FileService,
+        count: Callable[[str, int], None],
     ) -> None:
         self._pool = pool
         self._contexts = contexts
         self._modules = modules
+        self._files = files
         self._count = count
 
     def facts(self, place: Place) -> dict[str, Any]:
@@ -154,6 +166,49 @@ class Access:
     def add_mode(self, place: Place, paths: Sequence[str], bits: int) -> None:
         """Add permission bits to files on a host; see AgentService.add_mode."""
         self._ask(self._host(place).call_async("add_mode", paths=list(paths), bits=bits))
+
+    def put_file(self, place: Place, local_path: str, path: str) -> None:
+        """Copy a file of the controller to a host.
+
+        The file is read once for all hosts. Small content travels with the request; for larger the host is granted
+        the digest for as long as the request lasts, and calls back for it in pieces.
+
+        Raises transport.failures, service errors, store.FileAccessError, store.SourceChangedError.
+        """
+        host = self._host(place)
+        offer = self._files.offer(local_path)
+        content = self._files.content(offer.digest) if offer.size <= _PUSHED_BYTES else None
+        if content is not None:
+            self._write_file(host, path, offer.digest, offer.size, offer.mode & 0o777, content)
+            self._count("files_pushed", 1)
+            return
+        with self._files.granted(host.context.context_id, offer.digest):
+            self._count("bytes_sent", offer.size)
+            self._write_file(host, path, offer.digest, offer.size, offer.mode & 0o777, None)
+
+    def put_bytes(self, place: Place, data: bytes, path: str) -> None:
+        """Write a file on a host, readable by its owner only. Raises as put_file."""
+        host = self._host(place)
+        if len(data) <= _PUSHED_BYTES:
+            self._write_file(host, path, digest_bytes(data), len(data), 0o600, data)
+            return
+        digest = self._files.put(data, keep=True)
+        try:
+            with self._files.granted(host.context.context_id, digest):
+                self._count("bytes_sent", len(data))
+                self._write_file(host, path, digest, len(data), 0o600, None)
+        finally:
+            self._files.discard(digest)
+
+    def fetch_file(self, place: Place, path: str, local_path: str) -> None:
+        """Copy a file of a host to the controller. Raises as services.files_download.download."""
+        host = self._host(place)
+        self._count("round_trips", 1)
+        download(host.call_async, path, local_path)
+
+    def _write_file(self, host: Host, path: str, digest: str, size: int, mode: int, content: bytes | None) -> None:
+        self._count("bytes_sent", len(content or b""))
+        self._ask(host.call_async("write_file", path=path, digest=digest, size=size, mode=mode, content=content))
 
     def _host(self, place: Place) -> Host:
         return self._contexts.host(place.identity, place.candidates)

@@ -23,6 +23,7 @@ from ansible_svc.engine.statistics import Counters
 from ansible_svc.engine.threads import TaskThreads
 from ansible_svc.service import Pool
 from ansible_svc.services.contexts import ContextService
+from ansible_svc.services.files import FileService
 from ansible_svc.services.modules import ModuleService
 
 display = Display()
@@ -55,8 +56,9 @@ class Runtime:
         self._router.responder.whitelist_prefix("ansible_svc")
         self.contexts = ContextService(self._router)
         self.modules = ModuleService(self._router)
-        self._pool = Pool(self._router, [self.contexts, self.modules], size=_POOL_THREADS)
-        self.access = Access(self._pool, self.contexts, self.modules, self.counters.add)
+        self.files = FileService(self._router)
+        self._pool = Pool(self._router, [self.contexts, self.modules, self.files], size=_POOL_THREADS)
+        self.access = Access(self._pool, self.contexts, self.modules, self.files, self.counters.add)
         self.loaders = Loaders(self.access)
         self.threads = TaskThreads()
 
@@ -64,6 +66,7 @@ class Runtime:
         """Return all counters as plain values."""
         engine = self.counters.snapshot(self.threads.count)
         modules = self.modules.module_statistics()
+        files = self.files.statistics()
         contexts = self.contexts.context_statistics()
         return {
             "tasks": {
@@ -81,6 +84,14 @@ class Runtime:
                 },
                 "packs": modules.packs,
                 "pack_bytes": modules.pack_bytes,
+            },
+            "files": {
+                "read": files.files_read,
+                "served": files.files_served + engine.files_pushed,
+                "pushed": engine.files_pushed,
+                "bytes_read": files.bytes_read,
+                "bytes_served": files.bytes_served,
+                "refused": files.refused,
             },
             "contexts": dataclasses.asdict(contexts),
             "bytes_sent": engine.bytes_sent,

@@ -18,6 +18,7 @@ class EngineStatistics:
         reasons: why host-tasks did not run natively, and how many.
         round_trips: requests to agents that were waited for.
         bytes_sent: what travelled to agents as module code, arguments and files, before ssh.
+        files_pushed: files that travelled with the request for them.
         threads: most task threads at once.
     """
 
@@ -27,6 +28,7 @@ class EngineStatistics:
     reasons: dict[str, int]
     round_trips: int
     bytes_sent: int
+    files_pushed: int
     threads: int
 
 
@@ -63,5 +65,6 @@ class Counters:
                 reasons=dict(self._reasons),
                 round_trips=value["round_trips"],
                 bytes_sent=value["bytes_sent"],
+                files_pushed=value["files_pushed"],
                 threads=threads,
             )

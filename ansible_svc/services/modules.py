@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ansible_svc.compat.module_build import build
-from ansible_svc.service import DeduplicatingService, expose
+from ansible_svc.service import AllowParents, DeduplicatingService, expose
 
 # What a zygote imports before it forks runners: AnsiballZ needs these in every module.
 PRELOAD = ("ansible.module_utils._internal._ansiballz._loader", "ansible.module_utils.basic")
@@ -83,7 +83,7 @@ class ModuleService(DeduplicatingService):
         self._pack_count = 0
         self._pack_bytes = 0
 
-    @expose()
+    @expose(policy=AllowParents())
     def bundle(self, name: str, path: str) -> Bundle | None:
         """Return the bundle of a module, or None when it is not a new-style Python module.
 

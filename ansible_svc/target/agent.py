@@ -22,6 +22,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
+    from ansible_svc.target.file_writer import FileWriter
+
 
 class AgentService(Service):
     """Run modules and commands on this host.
@@ -32,7 +34,9 @@ class AgentService(Service):
 
     def __init__(self, router: Any) -> None:
         super().__init__(router)
+        self._router = router
         self._bundles = Bundles()
+        self._files: FileWriter | None = None
         self._spawner: Spawner | None = None
 
     def on_shutdown(self) -> None:
@@ -176,6 +180,42 @@ class AgentService(Service):
                 os.unlink(path)
         except FileNotFoundError:
             return
+
+    @expose(policy=AllowParents(), wants_request=True)
+    @arg_spec({"path": str, "digest": str, "size": int, "mode": int, "content": (bytes, type(None))})
+    def write_file(self, path: str, digest: str, size: int, mode: int, content: bytes | None, request: Any) -> None:
+        """Make a file; see FileWriter.write.
+
+        Parameters:
+            path, digest, size, content: as there.
+            mode: permission bits of a new file, less the umask.
+        """
+        self._writer().write(path, digest, size, creation_mode=mode, content=content, request=request)
+
+    @expose(policy=AllowParents())
+    @arg_spec({"path": str, "offset": int, "length": int})
+    def read_piece(self, path: str, offset: int, length: int) -> dict[str, Any]:
+        """Return a piece of a file; see file_reader.read_piece."""
+        from ansible_svc.target.file_reader import read_piece
+
+        return read_piece(path, offset, length)
+
+    @expose(policy=AllowParents())
+    @arg_spec({"path": str, "length": int})
+    def digest_prefix(self, path: str, length: int) -> str:
+        """Return the digest of a file's beginning; see file_reader.digest_prefix."""
+        from ansible_svc.target.file_reader import digest_prefix
+
+        return digest_prefix(path, length)
+
+    def _writer(self) -> FileWriter:
+        """Return the file writer; its code is fetched when the first file is written."""
+        if self._files is None:
+            from ansible_svc.target.blobs import fetch_from
+            from ansible_svc.target.file_writer import FileWriter
+
+            self._files = FileWriter(fetch_from(self._router))
+        return self._files
 
     @expose(policy=AllowParents())
     @arg_spec({"paths": list, "bits": int})
