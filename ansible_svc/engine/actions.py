@@ -152,10 +152,14 @@ class NativeAction:
         executable: str | None = None,
         encoding_errors: str = "surrogate_then_replace",
         chdir: str | None = None,
+        **more: Any,
     ) -> dict[str, Any]:
-        """Run a module or a command line on the host; same parameters and result as ActionBase's."""
+        """Run a module or a command line on the host; same parameters and result as ActionBase's.
+
+        ``more`` is what a later ansible-core added (2.21: process_result, which only PowerShell modules use).
+        """
         connection = self._svc
-        if connection is None:
+        if connection is None or any(more.values()):
             result: dict[str, Any] = super()._low_level_execute_command(  # type: ignore[misc]
                 cmd,
                 sudoable=sudoable,
@@ -163,6 +167,7 @@ class NativeAction:
                 executable=executable,
                 encoding_errors=encoding_errors,
                 chdir=chdir,
+                **more,
             )
             return result
         become = sudoable and self._svc_becomes()

@@ -71,7 +71,7 @@ class Route:
 NATIVE = Route(Way.NATIVE)
 
 
-def route(task: Any, task_vars: dict[str, Any], templar: Any) -> Route:
+def route(task: Any, task_vars: dict[str, Any], templar: Any, options: dict[str, Any]) -> Route:
     """Return how a task is to be run for a host.
 
     Parameters:
@@ -79,6 +79,7 @@ def route(task: Any, task_vars: dict[str, Any], templar: Any) -> Route:
         task_vars: its variables.
         templar: for the few values that have to be known here. A value that cannot be templated yet (it depends on a
             loop item) is taken as ordinary; the executor meets it again with ansible-core's own code.
+        options: the strategy's: fork_actions, thread_actions.
     """
     variables = _host_variables(task, task_vars, templar)
     for reason in (
@@ -90,8 +91,10 @@ def route(task: Any, task_vars: dict[str, Any], templar: Any) -> Route:
             return Route(Way.STOCK, reason)
     if task.timeout:
         return Route(Way.FORKED, "it has a timeout")
-    module = _action_module(task.action, tuple(task.collections or ()))
-    if module not in THREADED_ACTIONS:
+    if task.action in options["fork_actions"]:
+        return Route(Way.FORKED, f"fork_actions names {task.action}")
+    module = _action_module(task.action, task.collections)
+    if module not in THREADED_ACTIONS and task.action not in options["thread_actions"]:
         return Route(Way.FORKED, f"action plugin {module} is not known to be safe on threads")
     return NATIVE
 
@@ -167,9 +170,9 @@ def _unknown_shell(variables: dict[str, Any], templar: Any) -> str:
     return ""
 
 
-def _action_module(action: str, collections: tuple[str, ...]) -> str:
+def _action_module(action: str, collections: list[str] | None) -> str:
     """Return the Python module of the action plugin that TaskExecutor would choose (its _get_action_handler...)."""
-    names = list(collections) or None
+    names = collections
     module = loader.module_loader.find_plugin_with_context(action, collection_list=names)
     if module.resolved and module.action_plugin:
         handler = module.action_plugin

@@ -14,6 +14,7 @@ from ansible.errors import AnsibleError
 from ansible._internal._templating._engine import TemplateEngine
 from ansible.utils.display import Display
 
+from ansible_svc.compat.options import strategy_options
 from ansible_svc.compat.task_run import TaskSpec, run_task
 from ansible_svc.compat.worker import forked_worker, stock_worker
 from ansible_svc.engine.fork_gateway import Gateway
@@ -35,12 +36,21 @@ class NativeStrategy:
     Parameters:
         tqm: the TaskQueueManager.
 
+    Attributes:
+        svc_name, svc_documentation: the plugin's name and DOCUMENTATION, for its options.
+
     Threads: the main thread; results are appended by ansible-core's results thread.
     """
 
+    svc_name: str
+    svc_documentation: str
+
     def __init__(self, tqm: Any) -> None:
+        # before the base class starts its thread: a wrong value must leave nothing running
+        self._svc_options = strategy_options(self.svc_name, self.svc_documentation)
         super().__init__(tqm)  # type: ignore[call-arg]
         self._svc: Runtime = runtime()
+        self._svc.stats_file = self._svc_options["stats_file"] or self._svc.stats_file
         self._svc_slots = Slots(self._workers)  # type: ignore[has-type]
         with self._results_lock:  # type: ignore[has-type]
             self._results = ResultQueue(self._results_lock)  # type: ignore[has-type]
@@ -56,7 +66,7 @@ class NativeStrategy:
             raise AnsibleError("Failed to convert the throttle value to an integer.", obj=task.throttle) from error
         if task.run_once or not self.ALLOW_BASE_THROTTLING:  # type: ignore[attr-defined]
             throttle = 0
-        chosen = route(task, task_vars, templar)
+        chosen = route(task, task_vars, templar, self._svc_options)
         self._svc_count(task, chosen)
         index = self._svc_slots.take(throttle)
         self._queued_task_cache[(host.name, task._uuid)] = {  # type: ignore[attr-defined]

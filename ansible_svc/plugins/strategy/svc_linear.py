@@ -24,6 +24,29 @@ options:
         key: stats_file
     env:
       - name: ANSIBLE_SVC_STATS_FILE
+  fork_actions:
+    description:
+      - Action plugins whose tasks are to run in a forked worker instead of on a thread, by name as in the task or fully qualified.
+    type: list
+    elements: str
+    default: []
+    ini:
+      - section: svc
+        key: fork_actions
+    env:
+      - name: ANSIBLE_SVC_FORK_ACTIONS
+  thread_actions:
+    description:
+      - Action plugins beyond those of ansible-core whose tasks may run on threads, by name as in the task or fully qualified.
+      - Name only plugins that keep no state in their module, do not change the working directory, the environment or signal handlers, and do not fork.
+    type: list
+    elements: str
+    default: []
+    ini:
+      - section: svc
+        key: thread_actions
+    env:
+      - name: ANSIBLE_SVC_THREAD_ACTIONS
 seealso:
   - plugin: ansible.builtin.linear
     plugin_type: strategy
@@ -50,4 +73,5 @@ from ansible_svc.engine.strategy import NativeStrategy
 class StrategyModule(NativeStrategy, Linear):
     """ansible-core's linear strategy, with our queueing."""
 
+    svc_name = "svc_linear"
     svc_documentation = DOCUMENTATION
