@@ -9,6 +9,8 @@ ANSIBLE_COLLECTIONS_PATH points to a link (see tests/lab/lab.py).
 
 from __future__ import annotations
 
+import shutil
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -18,18 +20,26 @@ COLLECTION = "ansible_collections/ansible_svc/svc"
 
 
 class CustomBuildHook(BuildHookInterface):  # type: ignore[type-arg]
-    """Map the plugins and the collection's metadata to their place below ansible_collections."""
+    """Put a copy of the plugins and the collection's metadata below ansible_collections."""
+
+    _copy: tempfile.TemporaryDirectory[str] | None = None
 
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:
         """Add the files; version is "standard" or "editable" (hatchling, builders/wheel.py)."""
         if version == "editable":
             return
-        root = Path(self.root)
-        sources = [
-            *(path for path in (root / "ansible_svc" / "plugins").rglob("*.py")),
-            root / "meta" / "runtime.yml",
-            root / "galaxy.yml",
-        ]
-        for source in sources:
-            inside = source.relative_to(root).as_posix().removeprefix("ansible_svc/")
-            build_data["force_include"][str(source)] = f"{COLLECTION}/{inside}"
+        # From a copy: a file that is included by force is no longer included where it belongs.
+        self._copy = tempfile.TemporaryDirectory()
+        root, copy = Path(self.root), Path(self._copy.name) / "svc"
+        shutil.copytree(
+            root / "ansible_svc" / "plugins", copy / "plugins", ignore=shutil.ignore_patterns("__pycache__")
+        )
+        (copy / "meta").mkdir()
+        shutil.copy(root / "meta" / "runtime.yml", copy / "meta")
+        shutil.copy(root / "galaxy.yml", copy)
+        build_data["force_include"][str(copy)] = COLLECTION
+
+    def finalize(self, version: str, build_data: dict[str, Any], artifact_path: str) -> None:
+        """Remove the copy."""
+        if self._copy is not None:
+            self._copy.cleanup()
