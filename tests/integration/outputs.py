@@ -15,18 +15,27 @@ from tests.lab.compare import VOLATILE_TEXT
 
 _SECTION = re.compile(r"^(PLAY|TASK|RUNNING HANDLER|PLAYBOOK|NO MORE HOSTS|PLAY RECAP)\b")
 
-_VOLATILE_KEYS = "delta|elapsed|ansible_job_id|atime|ctime|mtime|inode|pid|dev"
+DRAWN = (
+    # The lab numbers the files it writes.
+    r"ansible-\d+\.cfg",
+    # Names of jobs: a random number and a pid.
+    r"\bj\d+\.\d+\b",
+    # Names of backup files: pid and time.
+    r"\.\d+\.\d{4}-\d\d-\d\d@\d\d:\d\d:\d\d~",
+    # Names by the tempfile module: rendered templates, and `content` of copy (there also as _original_basename).
+    r"(?<=/)tmp[a-z0-9_]{8}\b",
+    r"^\.[a-z0-9_]{8}$",
+)
+"""Regular expressions for text that linear draws anew in each run, beside those of tests/lab/compare.py."""
+
+_VOLATILE_KEYS = "delta|elapsed|ansible_job_id|atime|ctime|mtime|inode|pid|dev|start|end"
 
 _LEVELLED = re.compile(
     "|".join(
         [
-            # The lab numbers the files it writes.
-            r"ansible-\d+\.cfg",
             rf'"(?:{_VOLATILE_KEYS})": (?:"[^"]*"|[\d.]+)',
-            # Names of jobs: a random number and a pid.
-            r"\bj\d+\.\d+\b",
-            # Names of backup files: pid and time.
-            r"\.\d+\.\d{4}-\d\d-\d\d@\d\d:\d\d:\d\d~",
+            r'"_original_basename": "\.[a-z0-9_]{8}"',
+            *DRAWN,
             *VOLATILE_TEXT,
         ]
     )
@@ -60,13 +69,18 @@ def assert_same_lines(left: str, right: str, where: str) -> None:
     assert not found, "\n".join(found)
 
 
+def level(text: str) -> str:
+    """Return text with what is drawn anew in each run replaced."""
+    return _LEVELLED.sub("<any>", text)
+
+
 def sections(text: str) -> list[Section]:
     """Return the levelled lines of each section of an output, under its title; what comes before has no title."""
     found: list[Section] = [("", collections.Counter())]
     for raw in text.splitlines():
         if _DROPPED.match(raw):
             continue
-        line = _LEVELLED.sub("<any>", raw).rstrip()
+        line = level(raw).rstrip()
         if _SECTION.match(line):
             found.append((line.rstrip(" *"), collections.Counter()))
         elif line:

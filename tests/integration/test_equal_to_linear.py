@@ -5,46 +5,29 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import pytest
 
 from tests.integration.outputs import assert_same_lines
 from tests.integration.twin import EXAMPLES, PLAYBOOKS, both, inventory
 from tests.lab import Lab
-from tests.lab.compare import Normaliser
 
 
 @dataclass(frozen=True)
 class Family:
     """Describe how one playbook is run and what of it needs more than svc_linear runs natively.
 
-    forked and stock: see Outcome.assert_native. hosts: three where it matters who is first, last and in between.
+    reasons: see Outcome.assert_native. hosts: three where it matters who is first, last and in between.
     """
 
     book: str
     hosts: int = 2
     args: tuple[str, ...] = ()
-    forked: int = 0
-    stock: int = 0
-    normaliser: Normaliser | None = None
-    defaults: tuple[tuple[str, Any], ...] = ()
+    reasons: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         return "-".join([self.book, *(arg.strip("-") for arg in self.args)])
 
-
-FACTS = Normaliser(
-    ignore=frozenset(
-        {
-            # Moves with what else runs on this machine.
-            "ansible_processor_nproc",
-            "ansible_interfaces",
-            # Frames between stock's wrapper and a module are seen by facts as a module's path.
-            "ansible_lsb",
-        }
-    )
-)
 
 FAMILIES = [
     Family("any_errors_fatal", hosts=3),
@@ -68,7 +51,7 @@ FAMILIES = [
     Family("templates"),
     Family("throttle", hosts=3),
     Family("variables", hosts=3),
-    Family("verdicts"),
+    Family("verdicts", reasons=("timeout", "wait_for_connection", "pause")),
     Family("tiny", args=("--tags", "say")),
     Family("tiny", args=("--tags", "rarely,run")),
     Family("tiny", args=("--skip-tags", "always")),
@@ -82,8 +65,8 @@ FAMILIES = [
 @pytest.mark.parametrize("family", FAMILIES, ids=str)
 def test_family_of_features(lab: Lab, family: Family) -> None:
     pair = both(lab, PLAYBOOKS / f"{family.book}.yml", inventory(lab, family.hosts), args=family.args)
-    pair.assert_equal(family.normaliser)
-    pair.assert_native(forked=family.forked, stock=family.stock)
+    pair.assert_equal()
+    pair.assert_native(*family.reasons)
 
 
 @pytest.mark.parametrize("args", [("--list-tasks",), ("--list-hosts",), ("--syntax-check",), ("--limit", "nobody")])

@@ -1,0 +1,171 @@
+# Copyright: (c) 2026, The ansible_svc project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Hold svc_linear to linear's ways of becoming another user.
+
+svclab1 may sudo without a password, svclab2 with its own, svclab3 not at all.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.integration.outputs import level
+from tests.integration.twin import PLAYBOOKS, Pair, both, inventory
+from tests.lab import Lab
+
+LIMIT_S = 60
+
+TASKS: list[dict[str, Any]] = [
+    {"name": "Who", "ansible.builtin.command": "id -un", "changed_when": False},
+    {"name": "Where", "ansible.builtin.shell": 'echo "$HOME $USER $LOGNAME"', "changed_when": False},
+    {"name": "Write", "ansible.builtin.copy": {"content": "x", "dest": "{{ workdir }}/x", "mode": "0640"}},
+    {"name": "Read", "ansible.builtin.slurp": {"src": "{{ workdir }}/x"}},
+    {"name": "Fetch", "ansible.builtin.fetch": {"src": "{{ workdir }}/x", "dest": "{{ shared_dir }}/fetched"}},
+    {
+        "name": "Template",
+        "ansible.builtin.template": {
+            "src": str(PLAYBOOKS / "templates" / "greeting.j2"),
+            "dest": "{{ workdir }}/t",
+            "mode": "0600",
+        },
+    },
+]
+
+
+@pytest.fixture(autouse=True)
+def accounts(lab: Lab) -> None:
+    if not lab.accounts:
+        pytest.skip("only root can make the lab's accounts")
+
+
+@pytest.mark.parametrize(
+    ("login", "user"),
+    [
+        pytest.param("root", "svclab1", id="root to a user"),
+        pytest.param("root", "root", id="root to root"),
+        pytest.param("svclab1", "root", id="a user to root"),
+        pytest.param("svclab1", "svclab3", id="a user to another user"),
+        pytest.param("svclab1", "svclab1", id="a user to itself"),
+    ],
+)
+def test_without_a_password(lab: Lab, login: str, user: str) -> None:
+    pair = _both(lab, login, user)
+
+    assert pair.stock.run.rc == 0, pair.stock.run
+    pair.assert_equal()
+    pair.assert_native()
+    assert {event["result"]["stdout"] for event in pair.ours.run.results(task="Who")} == {user}
+
+
+@pytest.mark.parametrize("user", ["root", "svclab3"])
+def test_with_a_password(lab: Lab, user: str) -> None:
+    pair = _both(lab, "svclab2", user, ansible_become_password=lab.accounts["svclab2"].password)
+
+    assert pair.stock.run.rc == 0, pair.stock.run
+    pair.assert_equal()
+    pair.assert_native()
+    assert {event["result"]["stdout"] for event in pair.ours.run.results(task="Who")} == {user}
+
+
+def test_the_password_is_never_shown(lab: Lab) -> None:
+    password = lab.accounts["svclab2"].password
+    pair = _both(lab, "svclab2", "root", args=("-vvvv",), ansible_become_password=password)
+
+    for outcome in (pair.stock, pair.ours):
+        assert outcome.run.rc == 0, outcome.run
+        assert password not in outcome.run.stdout + outcome.run.stderr + str(outcome.statistics)
+
+
+@pytest.mark.parametrize(
+    ("login", "variables"),
+    [
+        pytest.param("svclab2", {"ansible_become_password": "wrong"}, id="wrong password"),
+        pytest.param("svclab2", {}, id="missing password"),
+        pytest.param("svclab3", {"ansible_become_password": "{{ its_password }}"}, id="not in sudoers"),
+        pytest.param("svclab3", {}, id="not in sudoers, no password"),
+    ],
+)
+def test_a_refusal(lab: Lab, login: str, variables: dict[str, str]) -> None:
+    pair = _both(lab, login, "root", its_password=lab.accounts[login].password, **variables)
+
+    assert pair.stock.run.rc == pair.ours.run.rc != 0, f"{pair.stock.run}\n{pair.ours.run}"
+    stock, ours = (
+        sorted((event["event"], event["host"], level(event["result"]["msg"])) for event in side.run.results())
+        for side in (pair.stock, pair.ours)
+    )
+    assert ours == stock
+
+
+def test_from_task_to_task(lab: Lab) -> None:
+    """Become, do not become, become somebody else, become nobody, on one connection."""
+    who = {"ansible.builtin.command": "id -un", "changed_when": False}
+    tasks: list[dict[str, Any]] = [
+        {"name": "Myself", **who},
+        {"name": "Root", **who, "become": True},
+        {"name": "Another", **who, "become": True, "become_user": "svclab3"},
+        {"name": "Myself again", **who},
+        {"name": "A loop", **who, "become": True, "become_user": "{{ item }}", "loop": ["root", "svclab2", "svclab3"]},
+        {
+            "name": "A block",
+            "become": True,
+            "become_user": "svclab2",
+            "block": [{"name": "Inherited", **who}, {"name": "Overridden", **who, "become": False}],
+        },
+        {"name": "Raw", "ansible.builtin.raw": "id -un", "become": True, "changed_when": False},
+        {"name": "Delegated", **who, "become": True, "become_user": "svclab3", "delegate_to": "host01"},
+    ]
+    pair = both(lab, [_play(tasks)], inventory(lab, 2, ansible_user="svclab1"), timeout_s=LIMIT_S)
+
+    assert pair.stock.run.rc == 0, pair.stock.run
+    pair.assert_equal()
+    pair.assert_native()
+
+
+def test_on_the_controller(lab: Lab) -> None:
+    tasks = [
+        {"name": "Local", "ansible.builtin.command": "id -un", "changed_when": False, "delegate_to": "localhost"},
+        {
+            "name": "Local, somebody else",
+            "ansible.builtin.command": "id -un",
+            "changed_when": False,
+            "delegate_to": "localhost",
+            "become": True,
+            "become_user": "svclab3",
+        },
+    ]
+    pair = both(lab, [_play(tasks)], inventory(lab, 2), timeout_s=LIMIT_S)
+
+    assert pair.stock.run.rc == 0, pair.stock.run
+    pair.assert_equal()
+    pair.assert_native()
+
+
+def test_with_another_method(lab: Lab) -> None:
+    """What svc_linear does not know is left to stock code, and works as it does there."""
+    tasks = [{"name": "Who", "ansible.builtin.command": "id -un", "changed_when": False}]
+    keywords = {"become": True, "become_method": "su", "become_user": "svclab1"}
+    book = [{**_play(tasks), "name": "su"} | keywords, _play([{"name": "Native", "ansible.builtin.ping": {}}])]
+    pair = both(lab, book, inventory(lab, 2), timeout_s=LIMIT_S)
+
+    assert pair.stock.run.rc == 0, pair.stock.run
+    pair.assert_equal()
+    pair.assert_native("become plugin su")
+
+
+@pytest.mark.parametrize("flags", ["-H -S -n", "-H -S -n -E", "-i"])
+def test_with_other_flags(lab: Lab, flags: str) -> None:
+    pair = _both(lab, "svclab1", "root", ansible_become_flags=flags)
+
+    pair.assert_equal()
+
+
+def _both(lab: Lab, login: str, user: str, args: tuple[str, ...] = (), **variables: Any) -> Pair:
+    play = {**_play(TASKS), "become": True, "become_user": user}
+    hosts = inventory(lab, 2, ansible_user=login, greeting="hello", **variables)
+    return both(lab, [play], hosts, args=args, timeout_s=LIMIT_S)
+
+
+def _play(tasks: list[dict[str, Any]]) -> dict[str, Any]:
+    return {"name": "Become", "hosts": "all", "gather_facts": False, "tasks": tasks}

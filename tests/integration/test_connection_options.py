@@ -1,0 +1,352 @@
+# Copyright: (c) 2026, The ansible_svc project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Hold svc_linear to every way in which a user says how a host is reached."""
+
+from __future__ import annotations
+
+import shlex
+import socket
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.integration.twin import BOTH, NORMALISER, Pair, both, inventory, run
+from tests.lab import Lab
+
+LIMIT_S = 60
+
+WHERE: dict[str, Any] = {
+    "name": "Where",
+    "ansible.builtin.shell": 'echo "$(id -un) at $(echo $SSH_CONNECTION | cut -d" " -f3,4)"',
+    "changed_when": False,
+}
+
+TASKS: list[dict[str, Any]] = [
+    WHERE,
+    {"name": "Copy", "ansible.builtin.copy": {"content": "x", "dest": "{{ workdir }}/x", "mode": "0600"}},
+]
+
+FLAKY = """\
+#!/usr/bin/python3
+# Connect standard input and output to a host and port, but not the first time.
+import os, select, socket, sys
+
+try:
+    os.close(os.open(sys.argv[1], os.O_CREAT | os.O_EXCL))
+except FileExistsError:
+    pass
+else:
+    sys.exit("not the first time")
+line = socket.create_connection((sys.argv[2], int(sys.argv[3])))
+while True:
+    ready, _, _ = select.select([0, line], [], [])
+    data = os.read(0, 65536) if 0 in ready else b""
+    if 0 in ready:
+        if not data:
+            break
+        line.sendall(data)
+    if line in ready:
+        data = line.recv(65536)
+        if not data:
+            break
+        os.write(1, data)
+"""
+
+
+OPTIONS: dict[str, dict[str, Any]] = {
+    "ansible_host": {"ansible_host": "127.0.7.7"},
+    "ansible_ssh_host": {"ansible_host": None, "ansible_ssh_host": "127.0.7.7"},
+    "a template": {"ansible_host": "{{ ['127.0', '7.7'] | join('.') }}"},
+    "a port from a template": {"ansible_port": "{{ open_port }}"},
+    "ansible_user": {"ansible_user": "svclab1"},
+    "ansible_private_key_file": {"ansible_ssh_private_key_file": "/no/such/key", "ansible_private_key_file": "KEY"},
+    "ssh": {"ansible_connection": "ssh"},
+    "ansible.builtin.ssh": {"ansible_connection": "ansible.builtin.ssh"},
+    "local": {"ansible_connection": "local"},
+    "ansible.builtin.local": {"ansible_connection": "ansible.builtin.local"},
+    "svc_ssh": {"ansible_connection": "svc_ssh"},
+    "smart": {"ansible_connection": "smart"},
+    "no pipelining": {"ansible_ssh_pipelining": False},
+    "no terminal": {"ansible_ssh_use_tty": False},
+    "piped transfers": {"ansible_ssh_transfer_method": "piped"},
+    "a temporary directory": {"ansible_remote_tmp": "{{ workdir }}/tmp"},
+    "ssh_args": {"ansible_ssh_args": "-o UserKnownHostsFile=HOSTS -o Compression=no"},
+    "ssh_common_args": {"ansible_ssh_common_args": "-o ConnectTimeout=9 -o 'Compression=no'"},
+    "ssh_extra_args": {"ansible_ssh_extra_args": "-o ServerAliveInterval=9 -4"},
+    "ProxyCommand": {"ansible_ssh_common_args": "-o ProxyCommand='FORWARD %h %p'"},
+}
+"""What is said about one host of many."""
+
+
+@pytest.fixture(scope="module")
+def odd_hosts(lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> Pair:
+    """Run TASKS on a host for each of OPTIONS."""
+    _needs_accounts(lab)
+    words = {
+        "KEY": str(lab.sshd.client_key),
+        "HOSTS": str(lab.sshd.known_hosts),
+        "FORWARD": _forwarder(tmp_path_factory.mktemp("forward")),
+    }
+    hosts = {name: _fill(options, words) for name, options in zip(_names(), OPTIONS.values(), strict=True)}
+    return both(lab, _play(TASKS), inventory(lab, len(OPTIONS), hosts), timeout_s=LIMIT_S, forks=len(OPTIONS))
+
+
+@pytest.mark.parametrize("option", OPTIONS)
+def test_an_option(odd_hosts: Pair, option: str) -> None:
+    host = _names()[list(OPTIONS).index(option)]
+    stock, ours = (
+        [NORMALISER.event(event) for event in side.run.results(host=host)] for side in (odd_hosts.stock, odd_hosts.ours)
+    )
+    assert ours == stock
+
+
+def test_all_options(odd_hosts: Pair) -> None:
+    odd_hosts.assert_native()
+    assert odd_hosts.ours.files == odd_hosts.stock.files
+    assert odd_hosts.ours.run.rc == odd_hosts.stock.run.rc
+
+
+@pytest.mark.parametrize(
+    ("variables", "args"),
+    [
+        pytest.param({"ansible_user": None}, ("-u", "svclab1"), id="user"),
+        pytest.param({"ansible_user": "nobody-of-that-name"}, ("-e", "ansible_user=svclab1"), id="extra variable"),
+        pytest.param({"ansible_ssh_private_key_file": None}, ("--private-key", "KEY"), id="key"),
+        pytest.param({}, ("--connection", "local"), id="connection"),
+        pytest.param({}, ("--ssh-common-args=-o User=nobody", "-u", "svclab1"), id="ssh_common_args"),
+        pytest.param({}, ("--ssh-extra-args=-4", "--timeout=9"), id="ssh_extra_args"),
+    ],
+)
+def test_an_option_of_the_command_line(lab: Lab, variables: dict[str, Any], args: tuple[str, ...]) -> None:
+    _needs_accounts(lab)
+    words = {"KEY": str(lab.sshd.client_key)}
+    pair = both(
+        lab, _play(TASKS), inventory(lab, 2, **variables), args=[_fill(arg, words) for arg in args], timeout_s=LIMIT_S
+    )
+
+    assert pair.stock.run.rc == 0, pair.stock.run
+    pair.assert_equal()
+    pair.assert_native()
+
+
+def test_svc_ssh_without_the_strategy(lab: Lab) -> None:
+    """It is plain ssh then."""
+    outcome = run(lab, "linear", _play(TASKS), inventory(lab, 2, ansible_connection="svc_ssh"), timeout_s=LIMIT_S)
+
+    assert outcome.run.rc == 0, outcome.run
+    assert len({event["result"]["stdout"] for event in outcome.run.results(task="Where")}) == 2
+
+
+@pytest.mark.parametrize("strategy", BOTH)
+def test_another_ssh_program(lab: Lab, tmp_path: Path, strategy: str) -> None:
+    log = tmp_path / "log"
+    program = _script(tmp_path / "my-ssh", f'#!/bin/sh\necho "$*" >> {log}\nexec ssh "$@"\n')
+    hosts = inventory(lab, 2, {"host02": {"ansible_ssh_executable": program}})
+    outcome = run(lab, strategy, _play(TASKS), hosts, timeout_s=LIMIT_S)
+
+    assert outcome.run.rc == 0, outcome.run
+    outcome.assert_native()
+    called = log.read_text()
+    assert "127.0.1.2" in called
+    assert "127.0.1.1" not in called
+
+
+def test_an_unknown_host_key_when_checking_is_off(lab: Lab) -> None:
+    hosts = inventory(lab, 2, {"host02": {"ansible_host": "localhost"}})
+    sections = {"ssh_connection": {"ssh_args": "-o UserKnownHostsFile=/dev/null -o LogLevel=ERROR"}}
+    pair = both(lab, _play(TASKS), hosts, timeout_s=LIMIT_S, host_key_checking=False, sections=sections)
+
+    assert pair.stock.run.rc == 0, pair.stock.run
+    pair.assert_equal()
+    pair.assert_native()
+
+
+@pytest.mark.parametrize("name", ["ansible_host_key_checking", "ansible_ssh_host_key_checking"])
+def test_an_unknown_host_key_when_checking_is_off_for_one_host(lab: Lab, name: str) -> None:
+    unknown = {"ansible_host": "localhost", "ansible_ssh_args": "-o UserKnownHostsFile=/dev/null -o LogLevel=ERROR"}
+    hosts = inventory(lab, 3, {"host02": {**unknown, name: False}, "host03": unknown})
+    pair = both(lab, _play(TASKS), hosts, timeout_s=LIMIT_S)
+
+    for outcome in (pair.stock, pair.ours):
+        ends = [outcome.run.results(host=host)[-1]["event"] for host in ("host01", "host02", "host03")]
+        assert ends == ["runner_ok", "runner_ok", "runner_unreachable"], outcome.run
+    pair.assert_native()
+
+
+def test_a_jump_through_another_host(lab: Lab, tmp_path: Path) -> None:
+    config = tmp_path / "ssh_config"
+    config.write_text(
+        f"Host jump\n  HostName 127.0.9.9\n  Port {lab.sshd.port}\n  User {lab.user}\n"
+        f"Host *\n  IdentityFile {lab.sshd.client_key}\n  UserKnownHostsFile {lab.sshd.known_hosts}\n"
+        "  GlobalKnownHostsFile /dev/null\n"
+    )
+    jump = f"-F {config} -o ProxyJump=jump"
+    came_from = {
+        "name": "Came from",
+        "ansible.builtin.shell": "echo $SSH_CONNECTION | cut -d' ' -f1,3",
+        "changed_when": False,
+    }
+    hosts = inventory(lab, 2, {"host02": {"ansible_ssh_common_args": jump}})
+    pair = both(lab, _play([*TASKS, came_from]), hosts, timeout_s=LIMIT_S)
+
+    assert pair.stock.run.rc == 0, pair.stock.run
+    pair.assert_equal()
+    pair.assert_native()
+
+
+@pytest.mark.parametrize("strategy", BOTH)
+def test_a_jump_that_is_not_there(lab: Lab, strategy: str) -> None:
+    hosts = inventory(lab, 2, {"host02": {"ansible_ssh_common_args": "-o ProxyJump=127.0.9.9:1"}})
+    outcome = run(lab, strategy, _play(TASKS), hosts, timeout_s=LIMIT_S)
+
+    assert [event["event"] for event in outcome.run.results(host="host02")] == ["runner_unreachable"], outcome.run
+    assert [event["event"] for event in outcome.run.results(host="host01")] == ["runner_ok"] * 2
+    assert outcome.run.rc == 4
+
+
+@pytest.mark.parametrize("strategy", BOTH)
+def test_a_second_try(lab: Lab, tmp_path: Path, strategy: str) -> None:
+    """`retries` connects again, and without it the first failure counts."""
+    flaky = _script(tmp_path / "flaky", FLAKY)
+    for retries, end in ((2, "runner_ok"), (0, "runner_unreachable")):
+        once = tmp_path / f"once-{strategy}-{retries}"
+        arguments = f"-o ProxyCommand='{flaky} {once} %h %p'"
+        variables = {"ansible_ssh_common_args": arguments, "ansible_ssh_retries": retries}
+        outcome = run(lab, strategy, _play([WHERE]), inventory(lab, 1, **variables), timeout_s=LIMIT_S)
+
+        assert [event["event"] for event in outcome.run.results()] == [end], outcome.run
+        assert once.exists()
+
+
+@pytest.fixture
+def silent_port() -> Iterator[int]:
+    """Listen on a port, and never say anything."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        yield listener.getsockname()[1]
+
+
+@pytest.mark.parametrize("strategy", BOTH)
+@pytest.mark.parametrize(
+    "variables",
+    [{"ansible_ssh_timeout": 2}, {"ansible_timeout": "2"}, {"ansible_ssh_common_args": "-o ConnectTimeout=2"}],
+)
+def test_a_host_that_says_nothing(lab: Lab, silent_port: int, strategy: str, variables: dict[str, Any]) -> None:
+    silent = {"ansible_host": "127.0.0.1", "ansible_port": silent_port, **variables}
+    begun = time.monotonic()
+    outcome = run(lab, strategy, _play(TASKS), inventory(lab, 2, {"host02": silent}), timeout_s=LIMIT_S)
+
+    assert [event["event"] for event in outcome.run.results(host="host02")] == ["runner_unreachable"], outcome.run
+    assert [event["event"] for event in outcome.run.results(host="host01")] == ["runner_ok"] * 2
+    # Ansible's own limit is ten seconds.
+    assert time.monotonic() - begun < 10
+
+
+@pytest.fixture
+def password_hosts(lab: Lab) -> dict[str, Any]:
+    """Return the variables of a host that takes a password and no key."""
+    _needs_accounts(lab)
+    return {
+        "ansible_user": "svclab1",
+        "ansible_ssh_private_key_file": None,
+        "ansible_ssh_common_args": "-o PubkeyAuthentication=no -o PreferredAuthentications=password",
+    }
+
+
+@pytest.mark.parametrize("name", ["ansible_password", "ansible_ssh_pass", "ansible_ssh_password"])
+def test_a_password(lab: Lab, password_hosts: dict[str, Any], name: str) -> None:
+    password = lab.accounts["svclab1"].password
+    pair = both(lab, _play(TASKS), inventory(lab, 2, **password_hosts, **{name: password}), timeout_s=LIMIT_S)
+
+    assert pair.stock.run.rc == 0, pair.stock.run
+    pair.assert_equal()
+    pair.assert_native()
+    for outcome in (pair.stock, pair.ours):
+        assert password not in outcome.run.stdout + outcome.run.stderr + str(outcome.statistics)
+
+
+def test_a_wrong_password(lab: Lab, password_hosts: dict[str, Any]) -> None:
+    hosts = inventory(lab, 2, {"host02": {**password_hosts, "ansible_password": "wrong"}})
+    _assert_one_is_unreachable(both(lab, _play(TASKS), hosts, timeout_s=LIMIT_S))
+
+
+def test_a_missing_password(lab: Lab, password_hosts: dict[str, Any]) -> None:
+    hosts = inventory(lab, 2, {"host02": password_hosts})
+    _assert_one_is_unreachable(both(lab, _play(TASKS), hosts, timeout_s=LIMIT_S))
+
+
+def test_the_login_changes_from_task_to_task(lab: Lab) -> None:
+    """Each task is served by the connection that its own options name."""
+    _needs_accounts(lab)
+    tasks = [
+        {**WHERE, "name": "As it is"},
+        {**WHERE, "name": "Another user", "vars": {"ansible_user": "svclab1"}},
+        {**WHERE, "name": "Another address", "vars": {"ansible_host": "127.0.7.7"}},
+        {**WHERE, "name": "On the controller", "connection": "local"},
+        {**WHERE, "name": "In a loop", "vars": {"ansible_user": "{{ item }}"}, "loop": ["svclab1", "svclab3"]},
+        {**WHERE, "name": "As it was"},
+    ]
+    pair = both(lab, _play(tasks), inventory(lab, 2), timeout_s=LIMIT_S)
+
+    assert pair.stock.run.rc == 0, pair.stock.run
+    pair.assert_equal()
+    pair.assert_native()
+
+
+@pytest.mark.parametrize("keyword", [{"remote_user": "svclab1"}, {"port": 0}])
+def test_a_keyword(lab: Lab, keyword: dict[str, Any]) -> None:
+    _needs_accounts(lab)
+    keyword = {name: value or lab.sshd.port for name, value in keyword.items()}
+    hosts = inventory(lab, 2, ansible_user=None, ansible_port=None if "port" in keyword else lab.sshd.port)
+    pair = both(lab, [{**_play(TASKS)[0], **keyword}], hosts, timeout_s=LIMIT_S)
+
+    assert pair.stock.run.rc == 0, pair.stock.run
+    pair.assert_equal()
+    pair.assert_native()
+
+
+def _assert_one_is_unreachable(pair: Pair) -> None:
+    for outcome in (pair.stock, pair.ours):
+        assert [event["event"] for event in outcome.run.results(host="host02")] == ["runner_unreachable"], outcome.run
+        assert [event["event"] for event in outcome.run.results(host="host01")] == ["runner_ok"] * 2
+    assert pair.stock.run.rc == pair.ours.run.rc == 4
+    pair.assert_native()
+
+
+def _names() -> list[str]:
+    return [f"host{number:02d}" for number in range(1, len(OPTIONS) + 1)]
+
+
+def _play(tasks: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return [{"name": "Connections", "hosts": "all", "gather_facts": False, "tasks": tasks}]
+
+
+def _script(path: Path, text: str) -> str:
+    path.write_text(text)
+    path.chmod(0o755)
+    return str(path)
+
+
+def _forwarder(tmp_path: Path) -> str:
+    """Return a command that takes a host and a port and connects to them, each time."""
+    program = _script(tmp_path / "forward", FLAKY)
+    there = tmp_path / "there"
+    there.touch()
+    return f"{shlex.quote(program)} {shlex.quote(str(there))}"
+
+
+def _fill(value: Any, words: dict[str, str]) -> Any:
+    """Replace the words in capitals that stand for paths of this lab."""
+    if isinstance(value, dict):
+        return {key: _fill(inner, words) for key, inner in value.items()}
+    if isinstance(value, str):
+        for word, path in words.items():
+            value = value.replace(word, path)
+    return value
+
+
+def _needs_accounts(lab: Lab) -> None:
+    if not lab.accounts:
+        pytest.skip("only root can make the lab's accounts")

@@ -1,0 +1,145 @@
+# Copyright: (c) 2026, The ansible_svc project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Hold svc_linear to linear's choice of the Python that modules run with, and to what it says about it."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.integration.twin import Pair, both, inventory
+from tests.lab import Lab
+
+VERSIONS = tuple(f"3.{minor}" for minor in range(6, 15))
+
+TELL = "import sys; print('%d.%d %s' % (sys.version_info[0], sys.version_info[1], sys.executable))"
+
+
+def _interpreters() -> dict[str, Path]:
+    """Return one interpreter for each version of VERSIONS that is installed, those that pyenv keeps first."""
+    kept = sorted((Path.home() / ".pyenv" / "versions").glob("*/bin/python"))
+    on_path = [Path(path) for version in VERSIONS if (path := shutil.which(f"python{version}"))]
+    found: dict[str, Path] = {}
+    for path in [*kept, *on_path]:
+        told = subprocess.run([path, "-c", TELL], capture_output=True, text=True, check=False, timeout=20).stdout
+        version = told.partition(" ")[0]
+        if version in VERSIONS:
+            found.setdefault(version, path)
+    return found
+
+
+INTERPRETERS = _interpreters()
+
+TASKS: list[dict[str, Any]] = [
+    {"name": "Facts", "ansible.builtin.setup": {"gather_subset": ["!all", "!min", "python"]}},
+    {"name": "Command", "ansible.builtin.command": "echo fine", "changed_when": False},
+    {"name": "Copy", "ansible.builtin.copy": {"content": "x", "dest": "{{ workdir }}/x", "mode": "0600"}},
+    {"name": "Stat", "ansible.builtin.stat": {"path": "{{ workdir }}/x"}},
+]
+
+
+@pytest.fixture(scope="module")
+def many(lab: Lab) -> Pair:
+    """Run TASKS on a host for each interpreter."""
+    hosts = {
+        name: {"ansible_python_interpreter": str(path)}
+        for name, path in zip(_hosts(), INTERPRETERS.values(), strict=True)
+    }
+    return both(lab, [_play(TASKS)], inventory(lab, len(INTERPRETERS), hosts), timeout_s=100)
+
+
+@pytest.mark.parametrize("version", INTERPRETERS)
+def test_a_version_of_python(many: Pair, version: str) -> None:
+    host = _hosts()[list(INTERPRETERS).index(version)]
+    stock, ours = (
+        [(event["task"], event["event"], event["result"].get("msg")) for event in side.run.results(host=host)]
+        for side in (many.stock, many.ours)
+    )
+    assert stock == ours
+    if stock[0][1] == "runner_ok":
+        facts = many.ours.run.results(task="Facts", host=host)[0]["result"]["ansible_facts"]["ansible_python"]
+        assert f"{facts['version']['major']}.{facts['version']['minor']}" == version
+        assert Path(facts["executable"]).samefile(INTERPRETERS[version])
+
+
+def test_all_versions_of_python(many: Pair) -> None:
+    """Say which of them ansible-core supports on managed hosts, by what linear does."""
+    good = [host for host in _hosts() if many.stock.run.results(host=host)[0]["event"] == "runner_ok"]
+    assert len(good) >= 1, many.stock.run
+    assert many.stock.run.rc == many.ours.run.rc
+    assert many.stock.run.events[-1]["hosts"] == many.ours.run.events[-1]["hosts"]
+    many.assert_native()
+
+
+@pytest.mark.parametrize("mode", ["auto", "auto_silent", "auto_legacy", "auto_legacy_silent"])
+def test_an_interpreter_is_discovered(lab: Lab, mode: str) -> None:
+    hosts = inventory(lab, 2, ansible_python_interpreter=None)
+    pair = both(lab, [_play(TASKS[:2])], hosts, interpreter_python=mode)
+
+    pair.assert_equal()
+    pair.assert_native()
+    assert "discovered_interpreter_python" in str(pair.ours.run.events)
+
+
+def test_nothing_is_discovered_for_what_needs_no_python(lab: Lab) -> None:
+    tasks = [{"name": "Raw", "ansible.builtin.raw": "echo raw", "changed_when": False}]
+    pair = both(lab, [_play(tasks)], inventory(lab, 2, ansible_python_interpreter=None))
+
+    pair.assert_equal()
+    pair.assert_native()
+
+
+def test_discovery_with_a_list_of_our_own(lab: Lab) -> None:
+    """The first in the list that exists is taken, and others found are told about."""
+    hosts = inventory(
+        lab,
+        2,
+        ansible_python_interpreter="auto",
+        ansible_interpreter_python_fallback=["/no/such/python3", "/usr/bin/python3"],
+    )
+    pair = both(lab, [_play(TASKS[:2])], hosts)
+
+    pair.assert_equal()
+    pair.assert_native()
+
+
+def test_discovery_that_finds_nothing(lab: Lab) -> None:
+    hosts = inventory(
+        lab, 2, ansible_python_interpreter="auto", ansible_interpreter_python_fallback=["/no/such/python3"]
+    )
+    pair = both(lab, [_play(TASKS[1:2])], hosts)
+
+    pair.assert_equal()
+
+
+def test_an_interpreter_with_arguments(lab: Lab) -> None:
+    hosts = inventory(lab, 2, ansible_python_interpreter="/usr/bin/env python3")
+    pair = both(lab, [_play(TASKS)], hosts)
+
+    pair.assert_equal()
+
+
+def test_the_interpreter_changes_from_task_to_task(lab: Lab) -> None:
+    tasks = [
+        {**TASKS[0], "name": f"Facts under {version}", "vars": {"ansible_python_interpreter": str(path)}}
+        for version, path in INTERPRETERS.items()
+        if version in ("3.10", "3.11", "3.12", "3.13")
+    ]
+    if len(tasks) < 2:
+        pytest.skip("one Python is no change")
+    pair = both(lab, [_play(tasks)], inventory(lab, 1))
+
+    pair.assert_equal()
+    pair.assert_native()
+
+
+def _hosts() -> list[str]:
+    return [f"host{number:02d}" for number in range(1, len(INTERPRETERS) + 1)]
+
+
+def _play(tasks: list[dict[str, Any]]) -> dict[str, Any]:
+    return {"name": "Interpreters", "hosts": "all", "gather_facts": False, "tasks": tasks}
