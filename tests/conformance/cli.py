@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import argparse
 import datetime
+import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -25,12 +26,15 @@ _DOCUMENT = REPOSITORY / "docs/conformance.md"
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; return 0, 1 when a target fails that stock passes, or 2 when the runner could not work."""
     options = _parser().parse_args(arguments)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         result: int = options.command(options)
         return result
     except ConformanceError as error:
         print(f"conformance: {error}", file=sys.stderr)
         return 2
+    except KeyboardInterrupt:
+        return 130
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -44,7 +44,6 @@ def main() -> None:
         if spec["private_network"]:
             socket.sethostname(layout.HOSTNAME)
             _bring_up_loopback()
-        if spec["sshd"]:
             _start_sshd()
         _say(report, host="up")
         child = os.fork()

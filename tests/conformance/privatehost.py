@@ -9,11 +9,13 @@ own, so that several hosts have an sshd on port 22 at once. This file is the out
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
@@ -24,6 +26,7 @@ from tests.conformance.errors import ConformanceError
 _REPOSITORY = Path(__file__).resolve().parents[2]
 _NAMESPACES = ("--mount", "--pid", "--ipc", "--uts")
 _TIMED_OUT_RC = 124  # as timeout(1)
+_STOP_LATENCY_S = 0.5
 _SYSTEM_ENVIRONMENT = ("PATH", "HOME", "LANG", "LC_ALL", "http_proxy", "https_proxy", "no_proxy", "PIP_INDEX_URL")
 
 
@@ -68,12 +71,13 @@ def run(
     time_limit_s: float,
     nice: int = 0,
     network: bool = False,
-    sshd: bool = True,
+    stop: threading.Event | None = None,
 ) -> Outcome:
     """Run `steps` one after the other until one fails; their output goes to the file `log`.
 
     network=True leaves the machine's network in place (for installing packages); then there is no sshd.
-    Raises ConformanceError when the private host could not be set up.
+    Setting `stop`, from any thread, ends the host like a time limit. Raises ConformanceError when the private host
+    could not be set up.
     """
     overlay.scratch.mkdir(parents=True)
     try:
@@ -84,12 +88,12 @@ def run(
                     "layers": [str(path) for path in overlay.layers],
                     "scratch": str(overlay.scratch),
                     "private_network": not network,
-                    "sshd": sshd and not network,
                     "steps": [asdict(step) for step in steps],
                 }
             )
         )
-        return _watch(spec, log, time_limit_s, nice, network)
+        command = _command(spec, nice=nice, network=network)
+        return _watch(command, log, time_limit_s, stop or threading.Event())
     finally:
         shutil.rmtree(overlay.scratch)
 
@@ -99,17 +103,23 @@ def system_environment() -> dict[str, str]:
     return {name: os.environ[name] for name in _SYSTEM_ENVIRONMENT if name in os.environ}
 
 
-def _watch(spec: Path, log: Path, time_limit_s: float, nice: int, network: bool) -> Outcome:
-    """Start the namespaces, wait for the report or for the limit, and leave no process behind."""
+def _command(spec: Path, *, nice: int, network: bool) -> list[str]:
+    """Return the command that starts the namespaces; the descriptor to report to is still to be appended.
+
+    The runner dies -> unshare dies -> its child, pid 1 of the namespace, dies -> all in the namespace die.
+    """
+    command = ["setpriv", "--pdeathsig", "KILL", "nice", "-n", str(nice)]
+    command += ["unshare", *_NAMESPACES, *([] if network else ["--net"]), "--fork", "--kill-child=SIGKILL"]
+    return [*command, sys.executable, "-m", "tests.conformance.inside", str(spec)]
+
+
+def _watch(command: Sequence[str], log: Path, time_limit_s: float, stop: threading.Event) -> Outcome:
+    """Start the namespaces, wait for the end, the limit or `stop`, and leave no process behind."""
     read_end, write_end = os.pipe()
-    # unshare dies -> its child, pid 1 of the namespace, is killed -> the kernel kills everything in the namespace.
-    command = ["nice", "-n", str(nice), "unshare", *_NAMESPACES, *([] if network else ["--net"])]
-    command += ["--fork", "--kill-child=SIGKILL", sys.executable, "-m", "tests.conformance.inside"]
-    command += [str(spec), str(write_end)]
     started = time.monotonic()
     with log.open("ab") as output:
         process = subprocess.Popen(
-            command,
+            [*command, str(write_end)],
             cwd=_REPOSITORY,
             stdin=subprocess.DEVNULL,
             stdout=output,
@@ -118,11 +128,11 @@ def _watch(spec: Path, log: Path, time_limit_s: float, nice: int, network: bool)
             start_new_session=True,
         )
     os.close(write_end)
-    timed_out = False
     try:
-        process.wait(time_limit_s)
-    except subprocess.TimeoutExpired:
-        timed_out = True
+        while process.poll() is None and not stop.is_set() and time.monotonic() < started + time_limit_s:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(_STOP_LATENCY_S)
+        timed_out = process.poll() is None
     finally:
         process.kill()
         process.wait()

@@ -12,6 +12,7 @@ import datetime
 import shutil
 import subprocess
 import tempfile
+import threading
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -60,6 +61,7 @@ class Runner:
         self._limits = limits
         self._announce = announce
         self._over_ssh = over_ssh
+        self._stop = threading.Event()
 
     def results(self, strategy: str) -> ResultFile:
         """Return the results so far of a strategy, with this suite's ansible-core and Python."""
@@ -75,12 +77,20 @@ class Runner:
 
             def one(name: str) -> Result:
                 result = self._run_one(name, strategy, subject, directory, commit)
-                results.put(result)
-                self._announce(result)
+                if not self._stop.is_set():
+                    results.put(result)
+                    self._announce(result)
                 return result
 
             with ThreadPoolExecutor(self._limits.jobs) as threads:
-                return {result.target: result for result in threads.map(one, names)}
+                futures = [threads.submit(one, name) for name in names]
+                try:
+                    return {result.target: result for result in (future.result() for future in futures)}
+                except BaseException:
+                    # Ctrl-C, or a host that could not be set up: the rest would only fail in the same way.
+                    self._stop.set()
+                    threads.shutdown(cancel_futures=True)
+                    raise
 
     def _run_one(self, name: str, strategy: str, subject: Subject, directory: Path, commit: str) -> Result:
         image = self._suite.image
@@ -93,7 +103,8 @@ class Runner:
             snapshot(directory / _PACKAGE, layout.under(upper, layout.SVC))
             steps, mapped = self._suite.steps(self._suite.targets[name], subject, upper, over_ssh=self._over_ssh)
             overlay = Overlay((image.layer, upper), directory / name / "scratch")
-            outcome = run(overlay, steps, log, time_limit_s=self._limits.time_limit_s, nice=self._limits.nice)
+            limits = self._limits
+            outcome = run(overlay, steps, log, time_limit_s=limits.time_limit_s, nice=limits.nice, stop=self._stop)
         finally:
             shutil.rmtree(directory / name)
         return Result(
