@@ -10,7 +10,6 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -70,22 +69,39 @@ def _wait(playbook: subprocess.Popen[bytes]) -> int:
 
 
 def _table(statistics: Path) -> str:
-    """Return the numbers of the strategy's statistics file as aligned lines, nested names joined with dots."""
+    """Return the strategy's statistics file as sections of aligned lines."""
     if not statistics.exists():
         return "no statistics were written"
-    rows = list(_rows("", json.loads(statistics.read_text())))
-    width = max((len(name) for name, _ in rows), default=0)
-    return "\n".join(["What was shared", *(f"  {name:<{width}}  {value:>14}" for name, value in rows)])
+    lines = ["What was shared"]
+    for name, value in json.loads(statistics.read_text()).items():
+        lines += _section(name, value, indent=2)
+    return "\n".join(lines)
 
 
-def _rows(prefix: str, value: Any) -> Iterator[tuple[str, str]]:
-    if isinstance(value, dict):
-        for name, inner in value.items():
-            yield from _rows(f"{prefix}.{name}" if prefix else str(name), inner)
-    elif isinstance(value, (int, float)):
-        yield prefix, f"{value:,}" if isinstance(value, int) else f"{value:,.3f}"
-    elif value is not None:
-        yield prefix, json.dumps(value) if isinstance(value, list) else str(value)
+def _section(name: str, value: Any, indent: int) -> list[str]:
+    """Return the lines of one entry; an object of objects becomes a table with a column for each of their names."""
+    margin = " " * indent
+    if not isinstance(value, dict):
+        return [f"{margin}{name:<{26 - indent}}{_number(value):>12}"]
+    if not value:
+        return []
+    if all(isinstance(row, dict) for row in value.values()):
+        columns = list(dict.fromkeys(column for row in value.values() for column in row))
+        lines = [f"{margin}{name:<{26 - indent}}" + "".join(f"{column:>12}" for column in columns)]
+        for row_name, row in sorted(value.items()):
+            cells = "".join(f"{_number(row.get(column, '')):>12}" for column in columns)
+            lines.append(f"{margin}  {row_name:<{24 - indent}}{cells}")
+        return lines
+    if any(" " in inner for inner in value):
+        # Sentences, counted: the number first.
+        return [f"{margin}{name}", *(f"{margin}  {_number(count):>6}  {text}" for text, count in value.items())]
+    return [f"{margin}{name}", *(line for inner in value for line in _section(inner, value[inner], indent + 2))]
+
+
+def _number(value: Any) -> str:
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        return str(value)
+    return f"{value:,}" if isinstance(value, int) else f"{value:,.3f}"
 
 
 if __name__ == "__main__":
