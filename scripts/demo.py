@@ -65,6 +65,8 @@ def _wait(playbook: subprocess.Popen[bytes]) -> int:
         except subprocess.TimeoutExpired:
             playbook.kill()
             playbook.wait()
+        # A second Ctrl-C must not end the taking down.
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
         raise
 
 
