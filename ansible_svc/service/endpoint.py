@@ -100,6 +100,11 @@ class Endpoint:
                 channel.open()
         return channel
 
+    def channels(self) -> list[Channel]:
+        """Return the open channels."""
+        with self._lock:
+            return list(self._channels.values())
+
     def attach(self, pool: Pool) -> None:
         """
         Note the Pool that listens on this router.
@@ -157,9 +162,7 @@ class Endpoint:
             pool.forget_caller(context_id)
 
     def _on_broker_exit(self) -> None:
-        with self._lock:
-            channels = list(self._channels.values())
-        for channel in channels:
+        for channel in self.channels():
             channel.close(DisconnectedError("the broker has exited"))
         pool = self.pool
         if pool is not None:

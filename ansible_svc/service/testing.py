@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from typing import Any
 
+    from ansible_svc.service.channel import Channel
     from ansible_svc.service.outcome import Answer, Failure
 
 
@@ -196,6 +197,11 @@ class FakeRouter:
         self.sent.append(message)
         self.network.deliver(self, message)
 
+    def channels(self) -> list[Channel]:
+        """Return the open channels to other contexts."""
+        endpoint: Endpoint = self.__dict__["_ansible_svc_endpoint"]
+        return endpoint.channels()
+
     def exit(self) -> None:
         """Do what happens when the broker exits: every handler gets a dead message."""
         with self._lock:
@@ -225,6 +231,10 @@ class FakeNetwork:
         """Return a new router for a new process."""
         router = self._routers[context_id] = FakeRouter(self, context_id, parent_ids)
         return router
+
+    def routers(self) -> list[FakeRouter]:
+        """Return the routers of all processes that are there."""
+        return list(self._routers.values())
 
     def reachable(self, context_id: int) -> bool:
         """Return whether a process is there."""
