@@ -11,7 +11,7 @@ from functools import partial
 
 import mitogen.core
 
-from ansible_svc.errors import ActivationError, Error, PoolClosedError
+from ansible_svc.errors import ActivationError, Error, PoolClosedError, UnknownServiceError
 from ansible_svc.service.activator import Activator
 from ansible_svc.service.counters import UNKNOWN, Counters
 from ansible_svc.service.faults import traceback_text
@@ -80,6 +80,17 @@ class Host:
         service.bind(partial(self._on_ready, service))
         # What was in the select before it was bound has woken nobody.
         self._submit(self._drain_select, service)
+
+    def service(self, name: str) -> Service:
+        """
+        Return an active service.
+
+        :raises UnknownServiceError: There is none of that name.
+        """
+        invoker = self._invokers.get(name)
+        if invoker is None:
+            raise UnknownServiceError("no service of this name is active")
+        return invoker.service
 
     def close(self) -> None:
         """Shut all services down and refuse new ones."""

@@ -42,7 +42,7 @@ from ansible_svc.service.workers import Workers
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
-    from typing import Any
+    from typing import Any, TypeVar
 
     from mitogen.core import Message, Router
 
@@ -50,6 +50,8 @@ if TYPE_CHECKING:
     from ansible_svc.service.outcome import Answer
     from ansible_svc.service.service import Service
     from ansible_svc.service.statistics import PoolStatistics
+
+    S = TypeVar("S", bound=Service)
 
 LOG = logging.getLogger("ansible_svc.service")
 
@@ -136,6 +138,16 @@ class Pool:
         :raises PoolClosedError: The Pool is closed.
         """
         self._host.add(service)
+
+    def service(self, cls: type[S]) -> S:
+        """
+        Return the active service of a class.
+
+        :raises UnknownServiceError: There is none.
+        """
+        service: Any = self._host.service(cls.name())
+        found: S = service
+        return found
 
     def stop(self) -> None:
         """

@@ -19,8 +19,35 @@ def key(value: Any) -> Any:
 
 
 DISTINCT = [
-    1, True, 1.0, "1", b"1", 0, False, 0.0, -0.0, None, "", b"", "None", [], {}, [1], [True], [1.0], (1,), {"a": 1},
-    {"a": True}, [[1]], [1, 1], {"1": 1}, "x" * 1000, b"x" * 1000, "x" * 1001, {1}, float("nan"),
+    1,
+    True,
+    1.0,
+    "1",
+    b"1",
+    0,
+    False,
+    0.0,
+    -0.0,
+    None,
+    "",
+    b"",
+    "None",
+    [],
+    {},
+    [1],
+    [True],
+    [1.0],
+    (1,),
+    {"a": 1},
+    {"a": True},
+    [[1]],
+    [1, 1],
+    {"1": 1},
+    "x" * 1000,
+    b"x" * 1000,
+    "x" * 1001,
+    {1},
+    float("nan"),
 ]
 
 
@@ -82,8 +109,10 @@ def test_what_cannot_be_hashed_is_refused() -> None:
         key(Thing())
 
 
-@given(st.recursive(st.integers(0, 1) | st.booleans() | st.text("ab", max_size=1), st.lists, max_leaves=6),
-       st.recursive(st.integers(0, 1) | st.booleans() | st.text("ab", max_size=1), st.lists, max_leaves=6))
+@given(
+    st.recursive(st.integers(0, 1) | st.booleans() | st.text("ab", max_size=1), st.lists, max_leaves=6),
+    st.recursive(st.integers(0, 1) | st.booleans() | st.text("ab", max_size=1), st.lists, max_leaves=6),
+)
 def test_keys_are_equal_exactly_when_the_values_look_the_same(first: Any, second: Any) -> None:
     assert (key(first) == key(second)) == (repr(first) == repr(second))
 

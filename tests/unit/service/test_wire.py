@@ -16,8 +16,13 @@ from ansible_svc.errors import EncodingError, MalformedError
 from ansible_svc.service import wire
 
 JSON = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text()
-    | st.binary() | st.sampled_from(["\0000", "\0001", '"\0000":', "\\u00000"]),
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text()
+    | st.binary()
+    | st.sampled_from(["\0000", "\0001", '"\0000":', "\\u00000"]),
     lambda children: st.lists(children) | st.dictionaries(st.text() | st.sampled_from(["\0000", "\0001"]), children),
     max_leaves=20,
 )
@@ -108,7 +113,9 @@ def test_a_frame_with_something_behind_it_is_refused() -> None:
             read(data + b"x")
 
 
-def frame_of(text: bytes, salt: int = 0, sizes: tuple[int, ...] = (), tail: bytes = b"", deadline_s: float = -1) -> bytes:
+def frame_of(
+    text: bytes, salt: int = 0, sizes: tuple[int, ...] = (), tail: bytes = b"", deadline_s: float = -1
+) -> bytes:
     prefix = struct.pack(">4sBHHQdI", b"svc1", wire.CALL, salt, len(sizes), 7, deadline_s, len(text))
     return prefix + struct.pack(">%dQ" % len(sizes), *sizes) + text + tail
 
