@@ -20,6 +20,8 @@ from tests.lab.errors import LabError
 EVENTS_VARIABLE = "SVC_LAB_EVENTS"
 """Environment variable with the path that the jsonlines callback writes to."""
 
+_INTERRUPT_GRACE_S = 5.0
+
 
 @dataclass(frozen=True)
 class RunResult:
@@ -73,7 +75,7 @@ def run(
 ) -> RunResult:
     """Run ansible-playbook (or command) with arguments, without standard input, in a session of its own.
 
-    Raises PlaybookTimeoutError after timeout_s seconds; its whole process group has been killed by then. A
+    Raises PlaybookTimeoutError after timeout_s seconds; its whole process group has ended by then. A
     KeyboardInterrupt ends the run too, before it is passed on.
     """
     full = [*(command or executable()), *arguments]
@@ -97,11 +99,9 @@ def run(
         stdout, stderr = process.communicate(timeout=timeout_s)
     except subprocess.TimeoutExpired:
         timed_out = True
-        os.killpg(process.pid, signal.SIGKILL)
-        stdout, stderr = process.communicate()
+        stdout, stderr = _end(process)
     except KeyboardInterrupt:
-        os.killpg(process.pid, signal.SIGTERM)
-        process.communicate()
+        _end(process)
         raise
     result = RunResult(
         command=tuple(full),
@@ -114,6 +114,16 @@ def run(
     if timed_out:
         raise PlaybookTimeoutError(timeout_s, result)
     return result
+
+
+def _end(process: subprocess.Popen[str]) -> tuple[str, str]:
+    """Interrupt the run as Ctrl-C does, kill what is left of its process group soon after; return what it said."""
+    os.killpg(process.pid, signal.SIGINT)
+    try:
+        return process.communicate(timeout=_INTERRUPT_GRACE_S)
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGKILL)
+        return process.communicate()
 
 
 def read_events(path: Path) -> list[dict[str, Any]]:
