@@ -3,7 +3,7 @@
 """Read local files: once to learn the digest, and block by block when they are sent.
 
 A file is known by its *version*: where it is, which inode, how large, when modified. Every read goes through a
-descriptor whose version was checked before and after, so what is read belongs to that version or is an error.
+descriptor whose version is checked after the read, so what is read belongs to that version or is an error.
 """
 
 from __future__ import annotations
@@ -225,31 +225,25 @@ class Sources:
 
 @contextmanager
 def _opened(version: FileVersion) -> Iterator[int]:
-    """Yield a descriptor of the file, which is of that version before and after.
+    """Yield a descriptor of the file, and look afterwards whether it is of that version.
 
     Raises:
         FileAccessError: it cannot be opened or read, or is no regular file.
-        SourceChangedError: it is of another version.
+        SourceChangedError: what was read is of another version.
     """
     try:
         # O_NONBLOCK: a fifo must not hold the reader before it is found to be none of ours.
         descriptor = os.open(version.path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
         try:
-            status = os.fstat(descriptor)
-            if not stat.S_ISREG(status.st_mode):
+            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
                 raise OSError(None, "not a regular file")
-            _require_version(version, status)
             yield descriptor
-            _require_version(version, os.fstat(descriptor))
+            if FileVersion.of(version.path, os.fstat(descriptor)) != version:
+                raise SourceChangedError(f"file changed while it was read: {version.path}", {"path": version.path})
         finally:
             os.close(descriptor)
     except OSError as error:
         raise file_access_error("read", version.path, error) from error
-
-
-def _require_version(version: FileVersion, status: os.stat_result) -> None:
-    if FileVersion.of(version.path, status) != version:
-        raise SourceChangedError(f"file changed while it was read: {version.path}", {"path": version.path})
 
 
 def _read_at(descriptor: int, offset: int, length: int) -> bytes:

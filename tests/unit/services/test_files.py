@@ -179,14 +179,21 @@ def test_a_file_that_changes_while_it_is_sent_is_an_error(tmp_path: Path) -> Non
             fetch(service, offer.digest, 6 * BLOCK_BYTES, BLOCK_BYTES)
 
 
-def test_a_file_that_is_gone_is_served_from_another_place_with_that_content(tmp_path: Path) -> None:
-    service = FileService(None, memory_bytes=0)
+def test_a_file_that_is_gone_is_served_from_another_place_with_that_content(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    service = FileService(None, memory_bytes=0, block_cache_bytes=0)
     first, second = write(tmp_path / "first", b"content"), write(tmp_path / "second", b"content")
     digest = service.offer(str(first)).digest
     assert service.offer(str(second)).digest == digest
     second.unlink()
+    opens = []
+    opened = os.open
+    monkeypatch.setattr(os, "open", lambda *args, **kwargs: opens.append(args[0]) or opened(*args, **kwargs))
     with service.granted(HOST, digest):
         assert fetch(service, digest) == b"content"
+        assert fetch(service, digest) == b"content"
+    assert opens == [str(second), str(first), str(first)]
 
 
 def test_hosts_in_step_share_the_reads_of_a_large_file(tmp_path: Path) -> None:

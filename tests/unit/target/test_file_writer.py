@@ -38,6 +38,8 @@ class FakeCall:
             self.done.set()
 
     def result(self) -> bytes:
+        if self.answer is None:
+            self.controller.waited_for.set()
         assert self.done.wait(10)
         self.controller.outstanding.discard(self)
         assert self.answer is not None
@@ -63,14 +65,13 @@ class FakeController:
         self.timeouts: list[float | None] = []
         self.outstanding: set[FakeCall] = set()
         self.most_outstanding = 0
-        self.reached = threading.Event()
+        self.waited_for = threading.Event()  # somebody waits for a request that has no answer
 
     def __call__(self, digest: str, offset: int, length: int, timeout_s: float | None) -> Any:
         self.timeouts.append(timeout_s)
         answer: bytes | Error | None = self.blobs[digest][offset : offset + length]
         if len(self.asked) == self.fail_at:
             answer = self.failure
-            self.reached.set()
         self.asked.append((digest, offset, length))
         call = FakeCall(self, answer)
         self.outstanding.add(call)
@@ -151,7 +152,7 @@ def test_a_cancelled_transfer_ends_and_leaves_nothing(tmp_path: Path) -> None:
 
     thread = threading.Thread(target=write)
     thread.start()
-    assert controller.reached.wait(10)
+    assert controller.waited_for.wait(10)
     asked_for.cancel(CancelledError("the caller has gone"))
     thread.join(10)
     assert len(outcome) == 1
