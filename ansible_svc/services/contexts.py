@@ -30,6 +30,7 @@ from ansible_svc.transport.failures import (
     PasswordWrong,
 )
 from ansible_svc.transport.identity import Identity, LocalLogin, SshLogin, Sudo
+from ansible_svc.transport.local import LocalConnection
 from ansible_svc.transport.ssh import HOST_KEY_QUESTION, SshConnection
 
 _HELLO_TIMEOUT_S = 60.0
@@ -126,7 +127,13 @@ class ContextService(Service):
         elif isinstance(identity.login, LocalLogin):
             with self._lock:
                 self._attempts += 1
-            context = self._router.local(remote_name="ansible-svc", connect_timeout=_BOOT_TIMEOUT_S)
+            context = self._router._connect(
+                LocalConnection,
+                name="local",
+                remote_name="ansible-svc",
+                connect_timeout=_BOOT_TIMEOUT_S,
+                unidirectional=True,
+            )
         else:
             context = self._ssh_with_retries(identity.login, candidates)
         facts = call(

@@ -8,15 +8,14 @@ password, when there is one, is typed at ssh's prompt on a terminal of its own.
 
 from __future__ import annotations
 
-import os
 import re
 import shlex
-import socket
-import subprocess
 from typing import Any
 
 import mitogen.core
 import mitogen.parent
+
+from ansible_svc.transport.process import spawn
 
 _NEVER_SHARED = ("-o", "ControlMaster=no", "-o", "ControlPath=none")
 _PROMPT = re.compile(rb"(password|passphrase[^:]*|PIN[^:]*):\s*$", re.IGNORECASE)
@@ -55,18 +54,6 @@ class PromptProtocol(mitogen.parent.RegexProtocol):  # type: ignore[misc]
     PARTIAL_PATTERNS = [(_PROMPT, _on_password), (_HOST_KEY, _on_host_key)]
 
 
-def _spawn(args: list[str]) -> mitogen.parent.PopenProcess:
-    """Start ssh in a session of its own: it must not read the user's terminal nor see their Ctrl-C."""
-    ours, theirs = socket.socketpair()
-    process = subprocess.Popen(  # noqa: S603
-        args, stdin=theirs, stdout=theirs, stderr=subprocess.PIPE, start_new_session=True
-    )
-    theirs.close()
-    stdin = open(ours.detach(), "r+b", buffering=0)  # noqa: SIM115 - mitogen closes it
-    stdout = open(os.dup(stdin.fileno()), "r+b", buffering=0)  # noqa: SIM115
-    return mitogen.parent.PopenProcess(proc=process, stdin=stdin, stdout=stdout, stderr=process.stderr)
-
-
 class SshConnection(mitogen.parent.Connection):  # type: ignore[misc]
     """Boot a child context over one ssh client process."""
 
@@ -78,7 +65,7 @@ class SshConnection(mitogen.parent.Connection):  # type: ignore[misc]
     def create_child(self, args: list[str], **kwargs: Any) -> Any:
         """Start ssh, on a terminal only when there is a password to type."""
         if self.options.password is None:
-            return _spawn(args)
+            return spawn(args)
         return mitogen.parent.hybrid_tty_create_child(args=args)
 
     def get_boot_command(self) -> list[str]:

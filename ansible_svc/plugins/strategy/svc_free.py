@@ -1,0 +1,77 @@
+# Copyright: (c) 2026, The ansible_svc project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+from __future__ import annotations
+
+DOCUMENTATION = """
+name: svc_free
+short_description: Runs each host through the play as fast as it can go, through one shared service pool
+description:
+  - Runs a play exactly as the P(ansible.builtin.free#strategy) strategy does, with the same results, callbacks and exit code, several times faster.
+  - The first play starts a pool of services inside the C(ansible-playbook) process. Managed hosts stay connected and call back into it,
+    so that every module is built once and every file is read once, however many hosts need it.
+  - Tasks run on threads of that process. What cannot run there runs in a forked worker, or as ansible-core itself would run it; C(-v) tells why.
+author: The ansible_svc project
+version_added: 0.1.0
+notes:
+  - C(ssh) and C(local) connections are taken over, under their short and their fully qualified names, and so is becoming another user by C(sudo).
+options:
+  stats_file:
+    description:
+      - Write the statistics of the run to this file, as JSON, when C(ansible-playbook) ends.
+    type: path
+    ini:
+      - section: svc
+        key: stats_file
+    env:
+      - name: ANSIBLE_SVC_STATS_FILE
+  fork_actions:
+    description:
+      - Action plugins whose tasks are to run in a forked worker instead of on a thread, by name as in the task or fully qualified.
+    type: list
+    elements: str
+    default: []
+    ini:
+      - section: svc
+        key: fork_actions
+    env:
+      - name: ANSIBLE_SVC_FORK_ACTIONS
+  thread_actions:
+    description:
+      - Action plugins beyond those of ansible-core whose tasks may run on threads, by name as in the task or fully qualified.
+      - Name only plugins that keep no state in their module, do not change the working directory, the environment or signal handlers, and do not fork.
+    type: list
+    elements: str
+    default: []
+    ini:
+      - section: svc
+        key: thread_actions
+    env:
+      - name: ANSIBLE_SVC_THREAD_ACTIONS
+seealso:
+  - plugin: ansible.builtin.free
+    plugin_type: strategy
+"""
+
+EXAMPLES = """
+# ansible.cfg
+# [defaults]
+# strategy = ansible_svc.svc.svc_free
+
+- hosts: all
+  strategy: ansible_svc.svc.svc_free
+  tasks:
+    - name: Each module is built once for all hosts
+      ansible.builtin.command: uptime
+      changed_when: false
+"""
+
+from ansible.plugins.strategy.free import StrategyModule as Stock
+
+from ansible_svc.engine.strategy import NativeStrategy
+
+
+class StrategyModule(NativeStrategy, Stock):
+    """ansible-core's free strategy, with our queueing."""
+
+    svc_name = "svc_free"
+    svc_documentation = DOCUMENTATION

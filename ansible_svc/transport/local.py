@@ -1,0 +1,24 @@
+# Copyright: (c) 2026, The ansible_svc project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""A mitogen connection to a child process on the controller itself."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+import mitogen.parent
+
+from ansible_svc.transport.process import spawn
+
+
+class LocalConnection(mitogen.parent.Connection):  # type: ignore[misc]
+    """Boot a child context in a session of its own, with this interpreter."""
+
+    def create_child(self, args: list[str], **kwargs: Any) -> Any:
+        """Start the child."""
+        return spawn(args)
+
+    def get_python_argv(self) -> list[str]:
+        """Return this interpreter."""
+        return [sys.executable]

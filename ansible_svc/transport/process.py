@@ -1,0 +1,32 @@
+# Copyright: (c) 2026, The ansible_svc project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Start the process that a mitogen connection talks to."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+
+import mitogen.parent
+
+
+def spawn(args: list[str]) -> mitogen.parent.PopenProcess:
+    """Start a program in a session of its own: it must not read the user's terminal nor see their Ctrl-C.
+
+    Returns what mitogen.parent.create_child does: its standard input and output are one socket, its standard error is
+    a pipe.
+    """
+    ours, theirs = socket.socketpair()
+    try:
+        process = subprocess.Popen(  # noqa: S603
+            args, stdin=theirs, stdout=theirs, stderr=subprocess.PIPE, start_new_session=True
+        )
+    except OSError:
+        ours.close()
+        raise
+    finally:
+        theirs.close()
+    stdin = open(ours.detach(), "r+b", buffering=0)  # noqa: SIM115 - mitogen closes it
+    stdout = open(os.dup(stdin.fileno()), "r+b", buffering=0)  # noqa: SIM115
+    return mitogen.parent.PopenProcess(proc=process, stdin=stdin, stdout=stdout, stderr=process.stderr)
