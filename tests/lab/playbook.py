@@ -9,11 +9,12 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from tests.lab.errors import LabError
 
@@ -82,48 +83,53 @@ def run(
     environment = dict(env)
     if events_path is not None:
         environment[EVENTS_VARIABLE] = str(events_path)
-    begun = time.monotonic()
-    process = subprocess.Popen(
-        full,
-        cwd=cwd,
-        env=environment,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        errors="replace",
-        start_new_session=True,
-    )
-    timed_out = False
-    try:
-        stdout, stderr = process.communicate(timeout=timeout_s)
-    except subprocess.TimeoutExpired:
-        timed_out = True
-        stdout, stderr = _end(process)
-    except KeyboardInterrupt:
-        _end(process)
-        raise
-    result = RunResult(
-        command=tuple(full),
-        rc=process.returncode,
-        stdout=stdout,
-        stderr=stderr,
-        wall_s=time.monotonic() - begun,
-        events=read_events(events_path) if events_path is not None else [],
-    )
+    # Files, not pipes: a pipe is at its end only when every process that inherited it has ended.
+    with tempfile.TemporaryFile() as stdout, tempfile.TemporaryFile() as stderr:
+        begun = time.monotonic()
+        process = subprocess.Popen(
+            full,
+            cwd=cwd,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=stdout,
+            stderr=stderr,
+            start_new_session=True,
+        )
+        timed_out = False
+        try:
+            process.wait(timeout_s)
+        except subprocess.TimeoutExpired:
+            timed_out = True
+            _end(process)
+        except KeyboardInterrupt:
+            _end(process)
+            raise
+        result = RunResult(
+            command=tuple(full),
+            rc=process.returncode,
+            stdout=_text(stdout),
+            stderr=_text(stderr),
+            wall_s=time.monotonic() - begun,
+            events=read_events(events_path) if events_path is not None else [],
+        )
     if timed_out:
         raise PlaybookTimeoutError(timeout_s, result)
     return result
 
 
-def _end(process: subprocess.Popen[str]) -> tuple[str, str]:
-    """Interrupt the run as Ctrl-C does, kill what is left of its process group soon after; return what it said."""
+def _end(process: subprocess.Popen[bytes]) -> None:
+    """Interrupt the run as Ctrl-C does, and kill its process group when it has not ended soon after."""
     os.killpg(process.pid, signal.SIGINT)
     try:
-        return process.communicate(timeout=_INTERRUPT_GRACE_S)
+        process.wait(_INTERRUPT_GRACE_S)
     except subprocess.TimeoutExpired:
         os.killpg(process.pid, signal.SIGKILL)
-        return process.communicate()
+        process.wait()
+
+
+def _text(file: IO[bytes]) -> str:
+    file.seek(0)
+    return file.read().decode(errors="replace")
 
 
 def read_events(path: Path) -> list[dict[str, Any]]:
