@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import os
+import signal
 
 from hypothesis import settings
 
@@ -12,3 +13,8 @@ from hypothesis import settings
 settings.register_profile("default", deadline=None)
 settings.register_profile("ci", deadline=None, derandomize=True, print_blob=True)
 settings.load_profile("ci" if os.environ.get("CI") else "default")
+
+
+def pytest_configure() -> None:
+    """Let a plain kill (of timeout(1), of a CI runner) end the session like Ctrl-C, so that fixtures are torn down."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
