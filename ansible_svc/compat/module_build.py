@@ -3,7 +3,7 @@
 """Have ansible-core build a module and take its result apart.
 
 Uses of ``ansible.executor.module_common`` (2.19 to 2.21): ``modify_module`` and the text that it makes (a script that
-ends in one call, ``_ansiballz_main(zip_data=..., module_fqn=..., profile=..., rlimit_nofile=..., ...)``),
+ends in one call, ``_ansiballz_main(zip_data=..., module_fqn=..., profile=..., ...)``),
 ``_extract_interpreter``, ``_get_shebang``, ``_BuiltModule``.
 """
 
@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ansible import constants as C
+from ansible._internal._templating._engine import TemplateOptions
 from ansible.executor.module_common import _BuiltModule, _extract_interpreter, _get_shebang, modify_module
 from ansible.parsing.dataloader import DataLoader
 from ansible.template import Templar
@@ -35,14 +36,12 @@ class AnsiballZ:
     Attributes:
         fqn: dotted name under which it runs, such as ``ansible.modules.command``.
         profile: name of ansible-core's serialization profile for arguments and results.
-        open_files: wanted soft limit of open files, 0 for none.
         files: path inside the payload -> content, in the payload's order.
         shebang: program and arguments of the module's interpreter line.
     """
 
     fqn: str
     profile: str
-    open_files: int
     files: dict[str, bytes]
     shebang: tuple[str, ...]
 
@@ -74,14 +73,13 @@ def build(name: str, path: str) -> AnsiballZ | None:
     start = text.rfind(_MAIN.encode())
     if start < 0:
         return None
-    call = ast.parse(text[start:]).body[0].body[0].value  # type: ignore[attr-defined]
+    call = ast.parse(text[start:]).body[0].body[0].value
     values = {keyword.arg: keyword.value for keyword in call.keywords}
     with zipfile.ZipFile(io.BytesIO(base64.b64decode(ast.literal_eval(values["zip_data"])))) as payload:
         files = {info.filename: payload.read(info) for info in payload.infolist()}
     return AnsiballZ(
         fqn=ast.literal_eval(values["module_fqn"]),
         profile=ast.literal_eval(values["profile"]),
-        open_files=ast.literal_eval(values["rlimit_nofile"]),
         files=files,
         shebang=_shebang(path),
     )
@@ -93,7 +91,9 @@ def _shebang(path: str) -> tuple[str, ...]:
     return (program, *arguments) if program else (_DEFAULT_INTERPRETER,)
 
 
-def interpreter_line(shebang: tuple[str, ...], task_vars: dict[str, Any], templar: Templar, remote_is_local: bool) -> str:
+def interpreter_line(
+    shebang: tuple[str, ...], task_vars: dict[str, Any], templar: Templar, remote_is_local: bool
+) -> str:
     """Return the interpreter line that ansible-core gives a module with this one in this task.
 
     Raises InterpreterDiscoveryRequiredError when the interpreter is to be discovered and was not yet.
@@ -101,6 +101,14 @@ def interpreter_line(shebang: tuple[str, ...], task_vars: dict[str, Any], templa
     program, *arguments = shebang
     line, _interpreter = _get_shebang(program, task_vars, templar, tuple(arguments), remote_is_local=remote_is_local)
     return str(line)
+
+
+def open_files_limit(task_vars: dict[str, Any], templar: Templar) -> int:
+    """Return the soft limit of open files that this task's module is to have, 0 for the host's own."""
+    value = C.config.get_config_value("PYTHON_MODULE_RLIMIT_NOFILE", variables=task_vars)
+    if not isinstance(value, int):
+        value = templar._engine.template(value, options=TemplateOptions(value_for_omit=0))
+    return int(value)
 
 
 def placeholder(data: bytes, shebang: str, profile: str) -> Any:

@@ -26,4 +26,6 @@ def strategy_options(name: str, documentation: str) -> dict[str, Any]:
     """
     definitions = yaml.safe_load(documentation)["options"]
     C.config.initialize_plugin_configuration_definitions("strategy", name, definitions)
-    return {option: C.config.get_config_value(option, plugin_type="strategy", plugin_name=name) for option in definitions}
+    return {
+        option: C.config.get_config_value(option, plugin_type="strategy", plugin_name=name) for option in definitions
+    }

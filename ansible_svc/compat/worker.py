@@ -49,7 +49,7 @@ def _arguments(spec: TaskSpec, worker_id: int) -> dict[str, Any]:
     }
 
 
-class _ForkedWorker(stock.WorkerProcess):  # type: ignore[misc]
+class _ForkedWorker(stock.WorkerProcess):
     def __init__(self, spec: TaskSpec, loaders_in_child: Callable[[], Any], **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self._spec = spec

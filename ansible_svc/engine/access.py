@@ -60,6 +60,7 @@ class ModuleCall:
     interpreter: str
     arguments: bytes
     environment: dict[str, str]
+    open_files: int
     directory: str | None
 
 
@@ -112,7 +113,7 @@ class Access:
             "fqn": bundle.fqn,
             "name": call.name,
             "profile": bundle.profile,
-            "nofile": bundle.open_files,
+            "nofile": call.open_files,
             "env": call.environment,
             "cwd": call.directory,
         }

@@ -4,8 +4,8 @@
 
 Every action plugin of ansible-core does its remote work through a handful of ActionBase's methods. ``adopt`` lays a
 class with our versions of them over a plugin object, so the plugin's own code runs unchanged. The two that matter are
-``_configure_module`` (what is to be run) and ``_low_level_execute_command`` (run it): ansible-core's ``_execute_module``
-between them stays as it is and keeps its meaning from release to release.
+``_configure_module`` (what is to be run) and ``_low_level_execute_command`` (run it): ansible-core's own
+``_execute_module`` between them stays as it is and keeps its meaning from release to release.
 """
 
 from __future__ import annotations
@@ -25,10 +25,11 @@ from ansible.module_utils.common.text.converters import to_text
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 
-from ansible_svc.compat.module_build import interpreter_line, placeholder
+from ansible_svc.compat.module_build import interpreter_line, open_files_limit, placeholder
 from ansible_svc.engine.access import Access, Finished, ModuleCall
 from ansible_svc.engine.ansible_errors import as_ansible
 from ansible_svc.engine.connections import NativeConnection, laid_over
+from ansible_svc.engine.mixin import Mixin
 from ansible_svc.errors import RemoteError
 from ansible_svc.transport.failures import BecomeFailed
 
@@ -38,13 +39,17 @@ display = Display()
 _INTERPRETER_VARIABLES = ("PYTHON", "LD_", "LOCPATH", "MALLOC_", "GLIBC_TUNABLES")
 
 
+# Data that an action plugin made in memory is sent from there up to this size, and by way of a file beyond.
+_KEPT_IN_MEMORY_BYTES = 4 << 20
+
+
 class ModuleText(bytes):
     """Stands for a module's text in ansible-core's code, and carries what is really to be run."""
 
     call: ModuleCall
 
 
-class NativeAction:
+class NativeAction(Mixin):
     """Our versions of ActionBase's remote helpers; laid over a plugin object by ``adopt``.
 
     Threads: an object belongs to one task.
@@ -57,7 +62,7 @@ class NativeAction:
     @property
     def _svc(self) -> NativeConnection | None:
         """The native connection, or None when this task goes ansible-core's own way."""
-        connection = self._connection  # type: ignore[attr-defined]
+        connection = self._connection
         if isinstance(connection, NativeConnection) and connection.svc_is_native():
             return connection
         return None
@@ -67,25 +72,25 @@ class NativeAction:
     def _execute_module(self, *args: Any, **kwargs: Any) -> dict[str, Any]:
         """Run a module; the base class asks ``_configure_module`` and ``_low_level_execute_command`` on the way."""
         self._svc_wrap_async = bool(kwargs.get("wrap_async"))
-        result: dict[str, Any] = super()._execute_module(*args, **kwargs)  # type: ignore[misc]
+        result: dict[str, Any] = super()._execute_module(*args, **kwargs)
         return result
 
     def _configure_module(self, module_name: str, module_args: dict[str, Any], task_vars: dict[str, Any]) -> Any:
         """Return a stand-in for the module's text when it can run natively, ansible-core's text otherwise."""
         connection = self._svc
         if connection is None or self._svc_wrap_async or not connection.is_pipelining_enabled():
-            return super()._configure_module(module_name, module_args, task_vars)  # type: ignore[misc]
+            return super()._configure_module(module_name, module_args, task_vars)
         self._svc_task_vars = task_vars
         path = self._svc_find_module(module_name)
         bundle = self.svc_access.bundle(module_name, path) if path is not None else None
         environment: dict[str, Any] = {}
-        self._compute_environment_string(environment)  # type: ignore[attr-defined]
+        self._compute_environment_string(environment)
         if path is None or bundle is None or any(name.startswith(_INTERPRETER_VARIABLES) for name in environment):
-            return super()._configure_module(module_name, module_args, task_vars)  # type: ignore[misc]
+            return super()._configure_module(module_name, module_args, task_vars)
         shebang = self._svc_interpreter_line(bundle.shebang, task_vars)
         interpreter = shebang.removeprefix("#!").strip()
         if " " in interpreter or not interpreter.startswith("/"):
-            return super()._configure_module(module_name, module_args, task_vars)  # type: ignore[misc]
+            return super()._configure_module(module_name, module_args, task_vars)
         encoder = get_module_encoder(bundle.profile, Direction.CONTROLLER_TO_MODULE)
         try:
             arguments = json.dumps({"ANSIBLE_MODULE_ARGS": module_args}, cls=encoder)
@@ -99,25 +104,26 @@ class NativeAction:
             interpreter=interpreter,
             arguments=arguments.encode(),
             environment={str(name): str(value) for name, value in environment.items()},
+            open_files=open_files_limit(task_vars, self._templar),
             directory=self._svc_directory(),
         )
         return placeholder(text, shebang, bundle.profile), path
 
     def _svc_find_module(self, module_name: str) -> str | None:
         """Return a module's file, or None when ansible-core has to say what is wrong with the name."""
-        result = self._shared_loader_obj.module_loader.find_plugin_with_context(  # type: ignore[attr-defined]
+        result = self._shared_loader_obj.module_loader.find_plugin_with_context(
             module_name,
-            self._connection.module_implementation_preferences[0],  # type: ignore[attr-defined]
-            collection_list=self._task.collections,  # type: ignore[attr-defined]
+            self._connection.module_implementation_preferences[0],
+            collection_list=self._task.collections,
         )
         return result.plugin_resolved_path if result.resolved else None
 
     def _svc_interpreter_line(self, shebang: tuple[str, ...], task_vars: dict[str, Any]) -> str:
         """Return the interpreter line for this host, discovering the interpreter when that is asked for."""
-        task = self._task  # type: ignore[attr-defined]
+        task = self._task
         use_vars = task_vars["ansible_delegated_vars"][task.delegate_to] if task.delegate_to else task_vars
-        local = bool(getattr(self._connection, "_remote_is_local", False))  # type: ignore[attr-defined]
-        templar = self._templar  # type: ignore[attr-defined]
+        local = bool(getattr(self._connection, "_remote_is_local", False))
+        templar = self._templar
         try:
             return interpreter_line(shebang, use_vars, templar, local)
         except InterpreterDiscoveryRequiredError as required:
@@ -135,7 +141,7 @@ class NativeAction:
         self._discovered_interpreter = found
         key = f"discovered_interpreter_{required.interpreter_name}"
         use_vars["ansible_facts"][key] = found
-        task = self._task  # type: ignore[attr-defined]
+        task = self._task
         if not task.delegate_to or task.delegate_facts:
             task_vars["ansible_facts"][key] = found
             self._discovered_interpreter_key = key
@@ -160,7 +166,7 @@ class NativeAction:
         """
         connection = self._svc
         if connection is None or any(more.values()):
-            result: dict[str, Any] = super()._low_level_execute_command(  # type: ignore[misc]
+            result: dict[str, Any] = super()._low_level_execute_command(
                 cmd,
                 sudoable=sudoable,
                 in_data=in_data,
@@ -189,13 +195,13 @@ class NativeAction:
     def _svc_run_stock_module(self, call: ModuleCall, reason: str) -> dict[str, Any]:
         """Run a module as ansible-core would, since its interpreter cannot serve as a zygote."""
         display.v(
-            f"svc: {call.interpreter} cannot run modules natively ({reason.strip().splitlines()[-1:]}); using ansible-core's way",
-            host=self._play_context.remote_addr,  # type: ignore[attr-defined]
+            f"svc: {call.interpreter} cannot run modules natively, using ansible-core's way: {reason.strip()}",
+            host=self._play_context.remote_addr,
         )
         arguments = json.loads(call.arguments)["ANSIBLE_MODULE_ARGS"]
-        bits, _path = super()._configure_module(call.name, arguments, self._svc_task_vars)  # type: ignore[misc]
-        shell = self._connection._shell  # type: ignore[attr-defined]
-        cmd = shell.build_module_command(self._compute_environment_string(), bits.shebang, "").strip()  # type: ignore[attr-defined]
+        bits, _path = super()._configure_module(call.name, arguments, self._svc_task_vars)
+        shell = self._connection._shell
+        cmd = shell.build_module_command(self._compute_environment_string(), bits.shebang, "").strip()
         return self._low_level_execute_command(cmd, in_data=bits.b_module_data)
 
     def _svc_run_command(
@@ -208,55 +214,54 @@ class NativeAction:
         sudoable: bool,
         become: bool,
     ) -> Finished:
-        shell = self._connection._shell  # type: ignore[attr-defined]
+        shell = self._connection._shell
         if chdir:
             cmd = shell.append_command(f"cd {chdir}", cmd)
         if executable:
             shell.executable = executable
         if executable is None:
-            executable = self._play_context.executable  # type: ignore[attr-defined]
+            executable = self._play_context.executable
         if become:
             argv = _argv(shell.executable or executable or "/bin/sh", cmd)
         elif executable:
             argv = _argv(executable, cmd)
         else:
             argv = ["/bin/sh", "-c", 'exec "${SHELL:-/bin/sh}" -c "$1"', "sh", cmd]
-        if connection.transport == "local":  # type: ignore[attr-defined]
-            connection.cwd = os.fsencode(self._loader.get_basedir())  # type: ignore[attr-defined]
-        terminal = connection.svc_wants_terminal(in_data, sudoable)  # type: ignore[attr-defined]
+        if connection.transport == "local":
+            connection.cwd = os.fsencode(self._loader.get_basedir())
+        display.vvv(f"EXEC {cmd}", host=self._play_context.remote_addr)
+        terminal = connection.svc_wants_terminal(in_data, sudoable)
         try:
             finished = connection.svc_run(argv, in_data, become, terminal)
         except BecomeFailed as failure:
             return Finished(1, b"", f"{failure}\n".encode())
         if terminal:
-            finished = Finished(finished.rc, finished.out, finished.err + connection.svc_closing_words())  # type: ignore[attr-defined]
+            finished = Finished(finished.rc, finished.out, finished.err + connection.svc_closing_words())
         return finished
 
     def _svc_becomes(self) -> bool:
         """Tell whether a command runs as the become user (the condition is ActionBase's)."""
-        if not self._connection.become:  # type: ignore[attr-defined]
+        if not self._connection.become:
             return False
-        login_user = self._get_remote_user()  # type: ignore[attr-defined]
-        become_user = self.get_become_option("become_user")  # type: ignore[attr-defined]
-        return bool(
-            C.BECOME_ALLOW_SAME_USER or become_user != login_user or not any((login_user, become_user))
-        )
+        login_user = self._get_remote_user()
+        become_user = self.get_become_option("become_user")
+        return bool(C.BECOME_ALLOW_SAME_USER or become_user != login_user or not any((login_user, become_user)))
 
     def _svc_directory(self) -> str | None:
-        connection = self._connection  # type: ignore[attr-defined]
-        return str(self._loader.get_basedir()) if connection.transport == "local" else None  # type: ignore[attr-defined]
+        connection = self._connection
+        return str(self._loader.get_basedir()) if connection.transport == "local" else None
 
     # files
 
     def _make_tmp_path(self, remote_user: str | None = None) -> str:
         """Create the task's temporary directory on the host without a shell where that means the same."""
         connection = self._svc
-        if connection is None or self._is_become_unprivileged():  # type: ignore[attr-defined]
-            return str(super()._make_tmp_path(remote_user))  # type: ignore[misc]
-        shell = self._connection._shell  # type: ignore[attr-defined]
-        parent = str(self.get_shell_option("remote_tmp", default="~/.ansible/tmp"))  # type: ignore[attr-defined]
+        if connection is None or self._is_become_unprivileged():
+            return str(super()._make_tmp_path(remote_user))
+        shell = self._connection._shell
+        parent = str(self.get_shell_option("remote_tmp", default="~/.ansible/tmp"))
         if "$" in parent:  # the shell's to expand
-            return str(super()._make_tmp_path(remote_user))  # type: ignore[misc]
+            return str(super()._make_tmp_path(remote_user))
         path = os.path.join(parent, shell._generate_temp_dir_name())
         try:
             with as_ansible(connection):
@@ -264,21 +269,21 @@ class NativeAction:
         except AnsibleError as error:
             if not isinstance(error.__cause__, RemoteError):
                 raise
-            return str(super()._make_tmp_path(remote_user))  # type: ignore[misc]  # it fails too, in ansible-core's words
+            return str(super()._make_tmp_path(remote_user))  # it fails too, in ansible-core's words
         self._cleanup_remote_tmp = True
         shell.tmpdir = created + "/"
         return str(shell.tmpdir)
 
     def _remove_tmp_path(self, tmp_path: str | None, force: bool = False) -> None:
         """Remove the task's temporary directory."""
-        shell = self._connection._shell  # type: ignore[attr-defined]
+        shell = self._connection._shell
         if tmp_path is None and shell.tmpdir:
             tmp_path = shell.tmpdir
-        if tmp_path is None or not (force or self._should_remove_tmp_path(tmp_path)):  # type: ignore[attr-defined]
+        if tmp_path is None or not (force or self._should_remove_tmp_path(tmp_path)):
             return
         connection = self._svc
         if connection is None:
-            super()._remove_tmp_path(tmp_path, force)  # type: ignore[misc]
+            super()._remove_tmp_path(tmp_path, force)
             return
         try:
             with as_ansible(connection):
@@ -293,10 +298,11 @@ class NativeAction:
     def _transfer_data(self, remote_path: str, data: str | bytes) -> str:
         """Write data to a file on the host."""
         connection = self._svc
-        if connection is None:
-            return str(super()._transfer_data(remote_path, data))  # type: ignore[misc]
+        if connection is None or C.DEFAULT_KEEP_REMOTE_FILES or len(data) > _KEPT_IN_MEMORY_BYTES:
+            return str(super()._transfer_data(remote_path, data))
         if isinstance(data, str):
             data = data.encode(errors="surrogateescape")
+        display.vvv(f"PUT ({len(data)} bytes) TO {remote_path}", host=self._play_context.remote_addr)
         connection.svc_put_bytes(data, remote_path)
         return remote_path
 
@@ -304,7 +310,7 @@ class NativeAction:
         """Change modes on the host, without a process for the one change that every transfer makes."""
         connection = self._svc
         if connection is None or mode != "u+rwx" or sudoable:
-            result: dict[str, Any] = super()._remote_chmod(paths, mode, sudoable)  # type: ignore[misc]
+            result: dict[str, Any] = super()._remote_chmod(paths, mode, sudoable)
             return result
         try:
             with as_ansible(connection):
@@ -317,7 +323,7 @@ class NativeAction:
 
 
 class _Discovery:
-    """Stands in for an action in ansible-core's discover_interpreter: answers its one command from the agent's hello."""
+    """Stands in for an action in ansible-core's discover_interpreter; knows the answer from the agent's hello."""
 
     def __init__(self, action: Any) -> None:
         self._action = action
@@ -357,7 +363,7 @@ def _as_result(finished: Finished, errors: str) -> dict[str, Any]:
 
 
 @functools.cache
-def _native_class(stock: type) -> type:
+def _native_class(stock: type[Any]) -> type[Any]:
     return type(stock.__name__, (NativeAction, stock), {"__module__": stock.__module__})
 
 
@@ -371,6 +377,6 @@ def adopt(action: Any, access: Access, loaders: Any) -> Any:
     """
     if not isinstance(action, ActionBase) or isinstance(action, NativeAction):
         return action
-    native = laid_over(action, _native_class(type(action)), access)
+    native = laid_over(action, _native_class(action.__class__), access)
     native._shared_loader_obj = loaders
     return native

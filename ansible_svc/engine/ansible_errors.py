@@ -51,8 +51,8 @@ def as_ansible(connection: Any, doing: str = "") -> Iterator[None]:
     except BecomeFailed as error:
         raise AnsibleAuthenticationFailure(f"{connection.become.name} failed: {error}") from error
     except (DisconnectedError, PoolClosedError, CancelledError) as error:
-        host = connection._play_context.remote_addr
-        raise AnsibleConnectionFailure(f"Failed to connect to the host via ssh: Connection to {host} closed.") from error
+        words = f"Connection to {connection._play_context.remote_addr} closed."
+        raise AnsibleConnectionFailure(f"Failed to connect to the host via ssh: {words}") from error
     except RemoteError as error:
         raise AnsibleError(f"{doing or 'the agent on the managed host failed'}: {error}") from error
     except Error as error:

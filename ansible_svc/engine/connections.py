@@ -2,9 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """Connection objects that work through the Pool.
 
-Each is ansible-core's own plugin object with a class of ours laid over its own: options, names, documentation and templating
-stay exactly ansible-core's, only what touches the host is ours. When a host has no Python, the object goes back to
-being ansible-core's.
+Each is ansible-core's own plugin object with a class of ours laid over its own: options, names, documentation and
+templating stay exactly ansible-core's, only what touches the host is ours. When a host has no Python, the object goes
+back to being ansible-core's.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from ansible.utils.display import Display
 
 from ansible_svc.engine.access import Access, Finished, Place
 from ansible_svc.engine.ansible_errors import as_ansible
+from ansible_svc.engine.mixin import Mixin
 from ansible_svc.engine.ssh_command import ssh_login
 from ansible_svc.transport.failures import NoPython
 from ansible_svc.transport.identity import Identity, LocalLogin, SshLogin, Sudo
@@ -29,7 +30,7 @@ from ansible_svc.transport.identity import Identity, LocalLogin, SshLogin, Sudo
 display = Display()
 
 
-class NativeConnection:
+class NativeConnection(Mixin):
     """What both native connections share; laid over a stock plugin object by ``adopt``.
 
     Attributes:
@@ -61,7 +62,7 @@ class NativeConnection:
         raise NotImplementedError
 
     def _svc_sudo(self) -> Sudo | None:
-        plugin = self.become  # type: ignore[attr-defined]
+        plugin = self.become
         if plugin is None:
             return None
         return Sudo(
@@ -84,7 +85,7 @@ class NativeConnection:
         except NoPython:
             display.v(
                 "svc: no usable Python was found there; using ansible-core's own connection",
-                host=self._play_context.remote_addr,  # type: ignore[attr-defined]
+                host=self._play_context.remote_addr,
             )
             self._svc_no_python = True
             return False
@@ -96,13 +97,14 @@ class NativeConnection:
     def is_pipelining_enabled(self, wrap_async: bool = False) -> bool:
         """Tell ansible-core that new-style modules need no file on the host."""
         if self._svc_no_python:
-            return bool(super().is_pipelining_enabled(wrap_async))  # type: ignore[misc]
+            return bool(super().is_pipelining_enabled(wrap_async))
         return not wrap_async and not C.DEFAULT_KEEP_REMOTE_FILES
 
     def exec_command(self, cmd: str, in_data: bytes | None = None, sudoable: bool = True) -> tuple[int, bytes, bytes]:
         """Run a command line as the login user; what ansible-core itself would have sent."""
         if not self.svc_is_native():
-            return super().exec_command(cmd, in_data=in_data, sudoable=sudoable)  # type: ignore[misc,no-any-return]
+            result: tuple[int, bytes, bytes] = super().exec_command(cmd, in_data=in_data, sudoable=sudoable)
+            return result
         argv = ["/bin/sh", "-c", 'exec "${SHELL:-/bin/sh}" -c "$1"', "sh", cmd]
         finished = self.svc_run(argv, in_data, become=False, terminal=False)
         return finished.rc, finished.out, finished.err
@@ -121,8 +123,8 @@ class NativeConnection:
     def put_file(self, in_path: str, out_path: str) -> Any:
         """Copy a file of the controller to the host."""
         if not self.svc_is_native():
-            return super().put_file(in_path, out_path)  # type: ignore[misc]
-        display.vvv(f"PUT {in_path} TO {out_path}", host=self._play_context.remote_addr)  # type: ignore[attr-defined]
+            return super().put_file(in_path, out_path)
+        display.vvv(f"PUT {in_path} TO {out_path}", host=self._play_context.remote_addr)
         if not os.path.exists(in_path):
             raise AnsibleFileNotFound(f"file or module does not exist: {in_path}")
         with as_ansible(self, f"failed to transfer file to {out_path}"):
@@ -137,8 +139,8 @@ class NativeConnection:
     def fetch_file(self, in_path: str, out_path: str) -> Any:
         """Copy a file of the host to the controller."""
         if not self.svc_is_native():
-            return super().fetch_file(in_path, out_path)  # type: ignore[misc]
-        display.vvv(f"FETCH {in_path} TO {out_path}", host=self._play_context.remote_addr)  # type: ignore[attr-defined]
+            return super().fetch_file(in_path, out_path)
+        display.vvv(f"FETCH {in_path} TO {out_path}", host=self._play_context.remote_addr)
         with as_ansible(self, f"failed to transfer file from {in_path}"):
             self.svc_access.fetch_file(self.svc_place(become=False), in_path, out_path)
         return 0, b"", b""
@@ -147,7 +149,7 @@ class NativeConnection:
         """Disconnect; the next task connects anew."""
         if not self._svc_no_python:
             self.svc_access.forget(self.svc_place(become=False))
-        super().reset()  # type: ignore[misc]
+        super().reset()
 
     def close(self) -> None:
         """Leave the connection to the tasks that follow."""
@@ -162,7 +164,7 @@ class SshConnection(NativeConnection):
 
     def svc_wants_terminal(self, in_data: bytes | None, sudoable: bool) -> bool:
         """Tell whether ansible-core would run this command on a terminal (its ssh plugin's exec_command)."""
-        return not in_data and sudoable and bool(self.get_option("use_tty"))  # type: ignore[attr-defined]
+        return not in_data and sudoable and bool(self.get_option("use_tty"))
 
     def svc_closing_words(self) -> bytes:
         """Return what the ssh client writes when a session on a terminal ends."""
@@ -195,11 +197,11 @@ class LocalConnection(NativeConnection):
         """Do nothing, as ansible-core's local plugin."""
 
 
-_NATIVE: dict[type, type] = {stock_ssh.Connection: SshConnection, stock_local.Connection: LocalConnection}
+_NATIVE: dict[type[Any], type[Any]] = {stock_ssh.Connection: SshConnection, stock_local.Connection: LocalConnection}
 
 
 @functools.cache
-def native_class(stock: type) -> type | None:
+def native_class(stock: type[Any]) -> type[Any] | None:
     """Return the class to lay over a stock connection plugin's, None when it is not one that we know.
 
     Plugins that derive from ansible-core's without being them (a user's own ``ssh.py``) are not ours to change; our
@@ -213,11 +215,11 @@ def adopt(connection: Any, access: Access) -> Any:
     """Return a connection that works through the Pool in place of a stock one of a kind we know, else the same."""
     if isinstance(connection, NativeConnection):
         return connection
-    ours = native_class(type(connection))
+    ours = native_class(connection.__class__)
     return connection if ours is None else laid_over(connection, ours, access)
 
 
-def laid_over(stock: Any, ours: type, access: Access) -> Any:
+def laid_over(stock: Any, ours: Any, access: Access) -> Any:
     """Return an object of class ``ours`` with the state of a just made plugin object.
 
     (An object cannot change its class to one with another layout of bases.)

@@ -58,7 +58,7 @@ class Loaders:
     """Stands for the module ansible.plugins.loader.
 
     Parameters:
-        access: what adopted plugins work through.
+        access: what adopted plugins work through: an Access, or a ForkedAccess in a forked worker.
 
     Threads: any; plugin loading itself is serialised by compat.plugin_loading.
     """

@@ -70,7 +70,8 @@ def _build(connection: Any, host: str) -> tuple[str, ...]:
     # sshpass would need a pipe per attempt; the password is typed at the prompt instead.
     if connection.get_option("password_mechanism") == "sshpass":
         connection.set_option("password_mechanism", "ssh_askpass")
-    words = [os.fsdecode(word) for word in connection._build_command(connection.get_option("ssh_executable"), "ssh", host)]
+    command = connection._build_command(connection.get_option("ssh_executable"), "ssh", host)
+    words = [os.fsdecode(word) for word in command]
     if connection.get_option("ssh_args") == _DEFAULT_SSH_ARGS:
         words.remove("-C")
     return tuple(words)

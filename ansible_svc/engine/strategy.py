@@ -8,17 +8,20 @@ StrategyBase's and its subclasses'.
 
 from __future__ import annotations
 
+from typing import Any, cast
 
-
-from ansible.errors import AnsibleError
 from ansible._internal._templating._engine import TemplateEngine
+from ansible.errors import AnsibleError
 from ansible.utils.display import Display
 
 from ansible_svc.compat.options import strategy_options
+from ansible_svc.compat.task_context import task_context
 from ansible_svc.compat.task_run import TaskSpec, run_task
 from ansible_svc.compat.worker import forked_worker, stock_worker
+from ansible_svc.engine.access import Access
 from ansible_svc.engine.fork_gateway import Gateway
 from ansible_svc.engine.loaders import Loaders
+from ansible_svc.engine.mixin import Mixin
 from ansible_svc.engine.results import ResultQueue
 from ansible_svc.engine.routes import Route, Way, route
 from ansible_svc.engine.runtime import Runtime, runtime
@@ -30,7 +33,7 @@ display = Display()
 _DEAD_WORKER_CHECK_S = 0.5
 
 
-class NativeStrategy:
+class NativeStrategy(Mixin):
     """Mixin over a StrategyBase subclass.
 
     Parameters:
@@ -48,28 +51,28 @@ class NativeStrategy:
     def __init__(self, tqm: Any) -> None:
         # before the base class starts its thread: a wrong value must leave nothing running
         self._svc_options = strategy_options(self.svc_name, self.svc_documentation)
-        super().__init__(tqm)  # type: ignore[call-arg]
+        super().__init__(tqm)
         self._svc: Runtime = runtime()
         self._svc.stats_file = self._svc_options["stats_file"] or self._svc.stats_file
-        self._svc_slots = Slots(self._workers)  # type: ignore[has-type]
-        with self._results_lock:  # type: ignore[has-type]
-            self._results = ResultQueue(self._results_lock)  # type: ignore[has-type]
+        self._svc_slots = Slots(self._workers)
+        with self._results_lock:
+            self._results = ResultQueue(self._results_lock)
 
     # queueing
 
     def _queue_task(self, host: Any, task: Any, task_vars: dict[str, Any], play_context: Any) -> None:
         """Start a task for a host as soon as a slot is free (StrategyBase._queue_task)."""
-        templar = TemplateEngine(loader=self._loader, variables=task_vars)  # type: ignore[attr-defined]
+        templar = TemplateEngine(loader=self._loader, variables=task_vars)
         try:
             throttle = int(templar.template(task.throttle))
         except Exception as error:
             raise AnsibleError("Failed to convert the throttle value to an integer.", obj=task.throttle) from error
-        if task.run_once or not self.ALLOW_BASE_THROTTLING:  # type: ignore[attr-defined]
+        if task.run_once or not self.ALLOW_BASE_THROTTLING:
             throttle = 0
         chosen = route(task, task_vars, templar, self._svc_options)
         self._svc_count(task, chosen)
         index = self._svc_slots.take(throttle)
-        self._queued_task_cache[(host.name, task._uuid)] = {  # type: ignore[attr-defined]
+        self._queued_task_cache[(host.name, task._uuid)] = {
             "host": host,
             "task": task,
             "task_vars": task_vars,
@@ -80,18 +83,18 @@ class NativeStrategy:
             task=task,
             task_vars=task_vars,
             play_context=play_context,
-            loader=self._loader,  # type: ignore[attr-defined]
-            variable_manager=self._variable_manager,  # type: ignore[attr-defined]
-            final_q=self._final_q,  # type: ignore[attr-defined]
+            loader=self._loader,
+            variable_manager=self._variable_manager,
+            final_q=self._final_q,
         )
         self._svc_start(spec, index, chosen)
-        self._pending_results += 1  # type: ignore[attr-defined]
+        self._pending_results += 1
 
     def _svc_start(self, spec: TaskSpec, index: int, chosen: Route) -> None:
-        tqm = self._tqm  # type: ignore[attr-defined]
+        tqm = self._tqm
         if chosen.way is Way.NATIVE:
-            thread = ThreadWorker(lambda: run_task(spec, self._svc.loaders), self._svc_on_end)
-            self._workers[index] = thread  # type: ignore[attr-defined]
+            thread = ThreadWorker(lambda: run_task(spec, self._svc.loaders), self._svc_on_end, task_context())
+            self._workers[index] = thread
             tqm.send_callback("v2_runner_on_start", spec.host, spec.task)
             thread.start(self._svc.threads)
             return
@@ -99,10 +102,10 @@ class NativeStrategy:
         if chosen.way is Way.FORKED:
             gateway = Gateway(self._svc.access)
             in_child = gateway.in_child
-            process = forked_worker(spec, index, lambda: Loaders(in_child()))
+            process = forked_worker(spec, index, lambda: Loaders(cast(Access, in_child())))
         else:
             process = stock_worker(spec, index)
-        self._workers[index] = process  # type: ignore[attr-defined]
+        self._workers[index] = process
         tqm.send_callback("v2_runner_on_start", spec.host, spec.task)
         process.start()
         if gateway is not None:
@@ -122,14 +125,14 @@ class NativeStrategy:
     # results
 
     def _wait_on_pending_results(self, iterator: Any) -> list[Any]:
-        """Process results until none is pending, sleeping until there is one (StrategyBase._wait_on_pending_results)."""
+        """Process results until none is pending, sleeping until there is one (as StrategyBase's, which polls)."""
         results: list[Any] = []
-        while self._pending_results > 0 and not self._tqm._terminated:  # type: ignore[attr-defined]
+        while self._pending_results > 0 and not self._tqm._terminated:
             self._svc_raise_if_dead()
             if rpc := getattr(self, "_process_rpc_queue", None):
                 rpc()
-            results.extend(self._process_pending_results(iterator))  # type: ignore[attr-defined]
-            if self._pending_results > 0:  # type: ignore[attr-defined]
+            results.extend(self._process_pending_results(iterator))
+            if self._pending_results > 0:
                 self._svc_wait_for_result()
         return results
 
@@ -139,16 +142,16 @@ class NativeStrategy:
                 self._results_lock.wait(_DEAD_WORKER_CHECK_S)
 
     def _svc_raise_if_dead(self) -> None:
-        if not self._tqm.has_dead_workers():  # type: ignore[attr-defined]
+        if not self._tqm.has_dead_workers():
             return
-        for worker in self._workers:  # type: ignore[attr-defined]
+        for worker in self._workers:
             if failure := getattr(worker, "failure", ""):
                 display.error(failure, wrap_text=False)
         raise AnsibleError("A worker was found in a dead state")
 
     def cleanup(self) -> None:
         """End what still runs on threads, then what StrategyBase ends."""
-        for worker in self._workers:  # type: ignore[attr-defined]
+        for worker in self._workers:
             if isinstance(worker, ThreadWorker) and worker.is_alive():
                 worker.terminate()
-        super().cleanup()  # type: ignore[misc]
+        super().cleanup()

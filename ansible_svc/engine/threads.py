@@ -71,6 +71,7 @@ class ThreadWorker:
     Parameters:
         run_task: runs the task and sends its result.
         on_end: called when the task is over, after its result was sent.
+        context: the context variables that the task starts with.
 
     Attributes:
         exitcode: None, or 1 when the task ended without a result; ``failure`` then has the traceback.
@@ -80,10 +81,10 @@ class ThreadWorker:
 
     pid = None
 
-    def __init__(self, run_task: Job, on_end: Callable[[], None]) -> None:
+    def __init__(self, run_task: Job, on_end: Callable[[], None], context: contextvars.Context) -> None:
         self._run_task = run_task
         self._on_end = on_end
-        self._context = contextvars.copy_context()
+        self._context = context
         self._state = Run()
         self._alive = False
         self.exitcode: int | None = None

@@ -17,8 +17,9 @@ import mitogen.sudo
 
 from ansible_svc import target
 from ansible_svc.errors import Error
+from ansible_svc.names import AGENT_SERVICE
 from ansible_svc.service import Service, call
-from ansible_svc.services.host import AGENT, Host
+from ansible_svc.services.host import Host
 from ansible_svc.target.spawner import SOURCES
 from ansible_svc.transport.boot import NO_PYTHON, interpreter_argv
 from ansible_svc.transport.failures import (
@@ -137,7 +138,12 @@ class ContextService(Service):
         else:
             context = self._ssh_with_retries(identity.login, candidates)
         facts = call(
-            context, AGENT, "hello", timeout_s=_HELLO_TIMEOUT_S, sources=self._sources, candidates=list(candidates)
+            context,
+            AGENT_SERVICE,
+            "hello",
+            timeout_s=_HELLO_TIMEOUT_S,
+            sources=self._sources,
+            candidates=list(candidates),
         )
         host = Host(identity, context, facts)
         mitogen.core.listen(context, "disconnect", lambda: self._on_lost(host))

@@ -8,11 +8,10 @@ import threading
 from collections.abc import Iterable
 from typing import Any
 
+from ansible_svc.names import AGENT_SERVICE
 from ansible_svc.service import Call, call_async
 from ansible_svc.services.modules import Bundle
 from ansible_svc.transport.identity import Identity
-
-AGENT = "ansible_svc.target.agent.AgentService"
 
 
 class Host:
@@ -40,7 +39,7 @@ class Host:
 
     def call_async(self, method: str, *, timeout_s: float | None = None, **arguments: Any) -> Call:
         """Call the agent; see service.call_async."""
-        return call_async(self.context, AGENT, method, timeout_s=timeout_s, **arguments)
+        return call_async(self.context, AGENT_SERVICE, method, timeout_s=timeout_s, **arguments)
 
     def call(self, method: str, *, timeout_s: float | None = None, **arguments: Any) -> Any:
         """Call the agent and wait for its answer."""

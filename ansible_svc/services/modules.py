@@ -32,7 +32,7 @@ class Bundle:
 
     Attributes:
         name: digest of the manifest.
-        fqn, profile, open_files, shebang: see compat.module_build.AnsiballZ.
+        fqn, profile, shebang: see compat.module_build.AnsiballZ.
         files: (path, digest) pairs in order.
         preload: what a zygote imports beforehand.
     """
@@ -40,7 +40,6 @@ class Bundle:
     name: str
     fqn: str
     profile: str
-    open_files: int
     shebang: tuple[str, ...]
     files: tuple[tuple[str, str], ...]
     preload: tuple[str, ...] = field(default=PRELOAD)
@@ -106,12 +105,11 @@ class ModuleService(DeduplicatingService):
             blobs[digest] = content
         with self._lock:
             self._blobs.update(blobs)
-        identity = json.dumps([parts.fqn, parts.profile, parts.open_files, files]).encode()
+        identity = json.dumps([parts.fqn, parts.profile, files]).encode()
         return Bundle(
             name=hashlib.sha256(identity).hexdigest(),
             fqn=parts.fqn,
             profile=parts.profile,
-            open_files=parts.open_files,
             shebang=parts.shebang,
             files=tuple(files),
         )

@@ -146,7 +146,7 @@ class AgentService(Service):
         """
         zygote = self._ready().zygote(sys.executable)
         answer = Deferred()
-        header = {"op": "exec", "argv": argv, "cwd": cwd, "env": env, "pty": pty}
+        header: dict[str, object] = {"op": "exec", "argv": argv, "cwd": cwd, "env": env, "pty": pty}
         number = zygote.start(header, stdin, lambda outcome: answer.resolve(_result(outcome)))
         request.on_cancel(lambda: zygote.kill(number))
         return answer
@@ -154,19 +154,15 @@ class AgentService(Service):
     @expose(policy=AllowParents())
     @arg_spec({"path": str, "mode": int})
     def make_directory(self, path: str, mode: int) -> str:
-        """Create a directory and its missing parents with a mode, after expanding a leading tilde; return its path.
+        """Create a directory with a mode, and its missing parents for the user only; return its path, tilde expanded.
 
         Raises OSError (FileExistsError when it is there already).
         """
         expanded = os.path.expanduser(path)
-        previous = os.umask(0o77)
-        try:
-            parent = os.path.dirname(expanded)
-            if not os.path.isdir(parent):
-                os.makedirs(parent, 0o700, exist_ok=True)
-            os.mkdir(expanded, mode)
-        finally:
-            os.umask(previous)
+        os.makedirs(os.path.dirname(expanded), 0o700, exist_ok=True)
+        os.mkdir(expanded, 0o700)
+        if mode != 0o700:
+            os.chmod(expanded, mode)
         return expanded
 
     @expose(policy=AllowParents())

@@ -14,6 +14,7 @@ from collections import deque
 from contextlib import closing
 
 from ansible_svc.errors import CancelledError, DeadlineExceededError
+from ansible_svc.names import FILE_SERVICE
 from ansible_svc.store import DigestMismatchError
 from ansible_svc.store.digests import digest_bytes
 
@@ -46,8 +47,6 @@ if TYPE_CHECKING:
     Chunk = tuple[str, int, int]
 
 
-#: Canonical name of the service that is asked.
-FILE_SERVICE = "ansible_svc.services.files.FileService"
 #: How much to ask for at a time, and how many such requests to keep outstanding.
 CHUNK_BYTES = 256 * 1024
 WINDOW = 4

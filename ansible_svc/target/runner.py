@@ -129,7 +129,7 @@ def leave(exit_: SystemExit | None) -> NoReturn:
         getattr(threading, "_shutdown", lambda: None)()
         getattr(atexit, "_run_exitfuncs")()  # noqa: B009 - not public, but what Py_Finalize calls
     except BaseException:
-        sys.excepthook(*sys.exc_info())  # type: ignore[arg-type]
+        sys.excepthook(*sys.exc_info())
     for stream in (sys.stdout, sys.stderr):
         try:
             stream.flush()
@@ -153,9 +153,9 @@ def run_and_leave(
     except SystemExit as exit_:
         ended = exit_
     except KeyboardInterrupt:
-        sys.excepthook(*sys.exc_info())  # type: ignore[arg-type]
+        sys.excepthook(*sys.exc_info())
         ended = SystemExit(130)
     except BaseException:
-        sys.excepthook(*sys.exc_info())  # type: ignore[arg-type]
+        sys.excepthook(*sys.exc_info())
         ended = SystemExit(1)
     leave(ended)

@@ -78,7 +78,7 @@ class Zygote:
 
     def serve(self) -> None:
         """Answer requests until the agent closes the socket."""
-        sys.meta_path.insert(0, self._importer)  # type: ignore[arg-type]
+        sys.meta_path.insert(0, self._importer)
         for descriptor in (self._wake_read, self._wake_write):
             os.set_blocking(descriptor, False)
         signal.set_wakeup_fd(self._wake_write, warn_on_full_buffer=False)
@@ -151,7 +151,7 @@ class Zygote:
             self._selector.close()
             runner.detach(out, err, descriptors)
         except BaseException:
-            sys.excepthook(*sys.exc_info())  # type: ignore[arg-type]
+            sys.excepthook(*sys.exc_info())
             os._exit(1)
         runner.run_and_leave(self._importer, header, files, body)
 
@@ -171,7 +171,7 @@ class Zygote:
         if header.get("pty"):
             self._start_on_terminal(header, argv, environment, body)
             return
-        process = subprocess.Popen(  # noqa: S603
+        process = subprocess.Popen(
             argv,
             stdin=subprocess.PIPE if body else subprocess.DEVNULL,
             stdout=subprocess.PIPE,
@@ -209,7 +209,7 @@ class Zygote:
                 os.closerange(3, 1024)
                 os.execvpe(argv[0], argv, environment)  # noqa: S606
             except BaseException:
-                sys.excepthook(*sys.exc_info())  # type: ignore[arg-type]
+                sys.excepthook(*sys.exc_info())
             os._exit(127)
         child = self._add(header, pid)
         self._watch(child, terminal, "out")

@@ -12,7 +12,7 @@ import mitogen.parent
 from ansible_svc.transport.process import spawn
 
 
-class LocalConnection(mitogen.parent.Connection):  # type: ignore[misc]
+class LocalConnection(mitogen.parent.Connection):
     """Boot a child context in a session of its own, with this interpreter."""
 
     def create_child(self, args: list[str], **kwargs: Any) -> Any:

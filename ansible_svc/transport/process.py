@@ -19,8 +19,8 @@ def spawn(args: list[str]) -> mitogen.parent.PopenProcess:
     """
     ours, theirs = socket.socketpair()
     try:
-        process = subprocess.Popen(  # noqa: S603
-            args, stdin=theirs, stdout=theirs, stderr=subprocess.PIPE, start_new_session=True
+        process = subprocess.Popen(
+            args, stdin=theirs.fileno(), stdout=theirs.fileno(), stderr=subprocess.PIPE, start_new_session=True
         )
     except OSError:
         ours.close()

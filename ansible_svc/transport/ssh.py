@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 import shlex
-from typing import Any
+from typing import Any, ClassVar
 
 import mitogen.core
 import mitogen.parent
@@ -23,7 +23,7 @@ _HOST_KEY = re.compile(rb"are you sure you want to continue connecting", re.IGNO
 HOST_KEY_QUESTION = "ssh asked to confirm a host key"
 
 
-class Options(mitogen.parent.Options):  # type: ignore[misc]
+class Options(mitogen.parent.Options):
     """Options of SshConnection: ``argv`` and ``password`` as in identity.SshLogin."""
 
     def __init__(self, argv: tuple[str, ...], password: str | None, **kwargs: Any) -> None:
@@ -32,7 +32,7 @@ class Options(mitogen.parent.Options):  # type: ignore[misc]
         self.password = password
 
 
-class PromptProtocol(mitogen.parent.RegexProtocol):  # type: ignore[misc]
+class PromptProtocol(mitogen.parent.RegexProtocol):
     """Reads what ssh writes to its terminal or standard error, and types the password once when asked.
 
     Threads: the broker's only.
@@ -51,10 +51,10 @@ class PromptProtocol(mitogen.parent.RegexProtocol):  # type: ignore[misc]
     def _on_host_key(self, line: bytes, match: Any) -> None:
         self.stream.conn._fail_connection(mitogen.core.StreamError(HOST_KEY_QUESTION))
 
-    PARTIAL_PATTERNS = [(_PROMPT, _on_password), (_HOST_KEY, _on_host_key)]
+    PARTIAL_PATTERNS: ClassVar = [(_PROMPT, _on_password), (_HOST_KEY, _on_host_key)]
 
 
-class SshConnection(mitogen.parent.Connection):  # type: ignore[misc]
+class SshConnection(mitogen.parent.Connection):
     """Boot a child context over one ssh client process."""
 
     options_class = Options

@@ -68,7 +68,8 @@ class Connection(stock.Connection):
 
     svc_over = stock.Connection
 
-    def _connect(self):
+    def _connect(self) -> Connection:
         """Say it when this is nothing but ansible-core's local."""
         tell_when_plain("svc_local", "local")
-        return super()._connect()
+        super()._connect()
+        return self

@@ -401,7 +401,8 @@ class Connection(stock.Connection):
 
     svc_over = stock.Connection
 
-    def _connect(self):
+    def _connect(self) -> Connection:
         """Say it when this is nothing but ansible-core's ssh."""
         tell_when_plain("svc_ssh", "ssh")
-        return super()._connect()
+        super()._connect()
+        return self

@@ -1,0 +1,10 @@
+# Copyright: (c) 2026, The ansible_svc project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Names that both sides of the wire share."""
+
+from __future__ import annotations
+
+#: The service through which the controller works on a managed host.
+AGENT_SERVICE = "ansible_svc.target.agent.AgentService"
+#: The service that managed hosts fetch granted content from.
+FILE_SERVICE = "ansible_svc.services.files.FileService"
