@@ -189,12 +189,15 @@ def _send(context: Any, service: ServiceLike, method: Any, timeout_s: float | No
     return call
 
 
-def call(context: Any, service: ServiceLike, method: Any, timeout_s: float | None = None, **kwargs: Any) -> Any:
+def call(context: Any, service: ServiceLike, method: Any, /, timeout_s: float | None = None, **kwargs: Any) -> Any:
     """
     Call a method of a service in another context and wait for the result.
 
     The first call to a context below this one starts a Pool there. An exception, such as KeyboardInterrupt, that
     ends the waiting cancels the call.
+
+    The first three parameters are positional only, so methods may have arguments of those names; the name of the
+    fourth is taken.
 
     :param context: A `mitogen.core.Context`: whom to ask.
     :param service: The Service class, its canonical name, or the handle of a service of the older form.
@@ -213,7 +216,9 @@ def call(context: Any, service: ServiceLike, method: Any, timeout_s: float | Non
             outstanding.cancel()
 
 
-def call_async(context: Any, service: ServiceLike, method: Any, timeout_s: float | None = None, **kwargs: Any) -> Call:
+def call_async(
+    context: Any, service: ServiceLike, method: Any, /, timeout_s: float | None = None, **kwargs: Any
+) -> Call:
     """
     Call a method of a service in another context without waiting. For the parameters see `call`.
 
@@ -224,7 +229,7 @@ def call_async(context: Any, service: ServiceLike, method: Any, timeout_s: float
     return outstanding
 
 
-def notify(context: Any, service: ServiceLike, method: Any, **kwargs: Any) -> None:
+def notify(context: Any, service: ServiceLike, method: Any, /, **kwargs: Any) -> None:
     """
     Have a method called and do not ask what came of it. For the parameters see `call`.
 
@@ -237,15 +242,24 @@ def notify(context: Any, service: ServiceLike, method: Any, **kwargs: Any) -> No
     endpoint.channel(context).send_unanswered(next(endpoint.numbers), body)
 
 
-def configure_children(router: Any, packages: tuple[str, ...] | None = None, pool_size: int | None = None) -> None:
+def configure_children(
+    router: Any,
+    packages: tuple[str, ...] | None = None,
+    pool_size: int | None = None,
+    modules: tuple[str, ...] | None = None,
+) -> None:
     """
     Set how Pools of contexts below this one are started from now on. Those that run stay as they are.
 
     :param packages: Packages whose services may be activated there; the default is ``("ansible_svc",)``.
     :param pool_size: Number of threads; the default is 4.
+    :param modules: Modules whose code is pushed together with that of the Pool, so that activating a service
+        costs no round trips; those they import at their top go with them. Only the controller can push.
     """
     options = endpoint_of(router).child_options
     if packages is not None:
         options.packages = tuple(packages)
     if pool_size is not None:
         options.pool_size = pool_size
+    if modules is not None:
+        options.modules = tuple(modules)

@@ -81,12 +81,12 @@ class Channel:
 
         from ansible_svc.service import takeover
 
+        options = self._endpoint.child_options
         responder = getattr(self._router, "responder", None)
         forward_modules = getattr(responder, "forward_modules", None)
         if forward_modules is not None:
             # Push the code ahead of the call that imports it. Without this the child asks for it.
-            forward_modules(self._context, takeover.MODULES)
-        options = self._endpoint.child_options
+            forward_modules(self._context, takeover.MODULES + options.modules)
         message = mitogen.parent.CallChain(self._context).make_msg(
             takeover.start, packages=list(options.packages), pool_size=options.pool_size
         )

@@ -36,11 +36,12 @@ _WATCHED = "_ansible_svc_watched"
 class ChildOptions:
     """Hold what the Pools of children are started with; see `configure_children`."""
 
-    __slots__ = ("packages", "pool_size")
+    __slots__ = ("modules", "packages", "pool_size")
 
     def __init__(self) -> None:
         self.packages: tuple[str, ...] = ("ansible_svc",)
         self.pool_size = 4
+        self.modules: tuple[str, ...] = ()
 
 
 class Endpoint:
@@ -60,6 +61,8 @@ class Endpoint:
         self.max_reply_bytes = 128 * 1024 * 1024
         #: The Pool that listens on this router, or None.
         self.pool: Pool | None = None
+        #: Whether a Pool has been closed here.
+        self.had_pool = False
         #: Numbers for calls. Unique per process and router, because the far side knows a call by
         #: (context id, number).
         self.numbers = itertools.count(1)
@@ -121,6 +124,7 @@ class Endpoint:
         with self._lock:
             if self.pool is pool:
                 self.pool = None
+                self.had_pool = True
 
     def forget(self, channel: Channel) -> None:
         """Note that a channel is closed."""

@@ -209,7 +209,9 @@ class Pool:
 
     # -- calls inside this process
 
-    def invoke(self, service: str | type[Service], method: str, timeout_s: float | None = None, **kwargs: Any) -> Any:
+    def invoke(
+        self, service: str | type[Service], method: str, /, timeout_s: float | None = None, **kwargs: Any
+    ) -> Any:
         """
         Call a method of a service of this Pool through its invoker, in the calling thread.
 

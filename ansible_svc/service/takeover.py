@@ -40,6 +40,9 @@ def start(packages: list[str], pool_size: int, econtext: Any) -> None:
     """
     Start this process's Pool, or let the one that runs activate services of more packages.
 
+    A Pool that was closed stays closed, and callers get PoolClosedError: their calls would reach this process
+    before a new Pool does, and nothing would hold them any longer.
+
     :param packages: Packages whose services parents may activate.
     :param pool_size: Number of threads.
     :param econtext: mitogen's ExternalContext of this process.
@@ -54,6 +57,8 @@ def start(packages: list[str], pool_size: int, econtext: Any) -> None:
     endpoint = endpoint_of(econtext.router)
     if endpoint.pool is not None:
         endpoint.pool.activator.allow(packages)
+        return
+    if endpoint.had_pool:
         return
     endpoint.child_options.packages = tuple(packages)
     endpoint.child_options.pool_size = pool_size

@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 import threading
-from typing import Any
+from typing import Any, ClassVar
 
 import mitogen.core
 import pytest
@@ -22,7 +22,7 @@ class Echo(Service):
 
     gate = Gate()
     cancelled = threading.Event()
-    noted: list[Any] = []
+    noted: ClassVar[list[Any]] = []
 
     @expose(policy=AllowAny())
     def echo(self, value: Any) -> Any:

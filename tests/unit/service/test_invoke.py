@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 import threading
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
@@ -73,7 +73,7 @@ class LocalBuilding(DeduplicatingService):
     """Build objects that cannot be sent."""
 
     gate: Gate
-    runs: list[Any] = []
+    runs: ClassVar[list[Any]] = []
 
     @expose(policy=AllowAny())
     def build(self, what: Any) -> object:

@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 import threading
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
@@ -30,7 +30,7 @@ class Counting(Service):
     """Count who is inside at the same time."""
 
     gate: Gate
-    deferreds: list[Deferred] = []
+    deferreds: ClassVar[list[Deferred]] = []
 
     def __init__(self, router: Any) -> None:
         super().__init__(router)
@@ -68,9 +68,9 @@ class Building(DeduplicatingService):
 
     gate: Gate
     answers_max_bytes = 2000
-    runs: list[Any] = []
+    runs: ClassVar[list[Any]] = []
     cancelled = threading.Event()
-    deferreds: list[Deferred] = []
+    deferreds: ClassVar[list[Deferred]] = []
     grants = AllowContexts(0, 1)
 
     @expose(policy=AllowAny())

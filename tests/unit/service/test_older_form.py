@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
@@ -17,7 +17,7 @@ from .conftest import Stage, eventually
 
 class FileService(Service):
     handle = 500
-    required_args = {"path": str}
+    required_args: ClassVar[dict[str, Any]] = {"path": str}
 
     def dispatch(self, args: dict[str, Any], msg: Any) -> Any:
         if args["path"] == "missing":

@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 import threading
-from typing import Any
+from typing import Any, ClassVar
 
 import mitogen.core
 import pytest
@@ -21,7 +21,7 @@ class Worker(Service):
     """Do some work."""
 
     gate: Gate
-    log: list[str] = []
+    log: ClassVar[list[str]] = []
     cancelled = threading.Event()
 
     def on_start(self) -> None:
