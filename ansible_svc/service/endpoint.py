@@ -99,8 +99,9 @@ class Endpoint:
             if channel is None or channel.error is not None:
                 self.watch(context.context_id)
                 channel = Channel(self, context)
-                self._channels[context.context_id] = channel
+                # Not to be seen by others before: their calls must not overtake what starts the far side's Pool.
                 channel.open()
+                self._channels[context.context_id] = channel
         return channel
 
     def channels(self) -> list[Channel]:
