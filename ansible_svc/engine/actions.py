@@ -82,7 +82,7 @@ class NativeAction(Mixin):
             return super()._configure_module(module_name, module_args, task_vars)
         self._svc_task_vars = task_vars
         path = self._svc_find_module(module_name)
-        bundle = self.svc_access.bundle(module_name, path) if path is not None else None
+        bundle = self.svc_access.bundle(module_name.rpartition(".")[2], path) if path is not None else None
         environment: dict[str, Any] = {}
         self._compute_environment_string(environment)
         if path is None or bundle is None or any(name.startswith(_INTERPRETER_VARIABLES) for name in environment):

@@ -16,10 +16,9 @@ from typing import Any
 
 from ansible import constants as C
 from ansible.errors import AnsibleFileNotFound
-from ansible.plugins.connection import local as stock_local
-from ansible.plugins.connection import ssh as stock_ssh
 from ansible.utils.display import Display
 
+from ansible_svc.compat.core_plugins import core_plugin
 from ansible_svc.engine.access import Access, Finished, Place
 from ansible_svc.engine.ansible_errors import as_ansible
 from ansible_svc.engine.mixin import Mixin
@@ -197,17 +196,17 @@ class LocalConnection(NativeConnection):
         """Do nothing, as ansible-core's local plugin."""
 
 
-_NATIVE: dict[type[Any], type[Any]] = {stock_ssh.Connection: SshConnection, stock_local.Connection: LocalConnection}
+_NATIVE: dict[str | None, type[Any]] = {"connection/ssh": SshConnection, "connection/local": LocalConnection}
 
 
 @functools.cache
-def native_class(stock: type[Any]) -> type[Any] | None:
+def native_class(stock: Any) -> type[Any] | None:
     """Return the class to lay over a stock connection plugin's, None when it is not one that we know.
 
     Plugins that derive from ansible-core's without being them (a user's own ``ssh.py``) are not ours to change; our
     own svc_ssh and svc_local say so by ``svc_over``.
     """
-    ours = _NATIVE.get(getattr(stock, "svc_over", stock))
+    ours = _NATIVE.get(core_plugin(getattr(stock, "svc_over", stock)))
     return type(stock.__name__, (ours, stock), {}) if ours is not None else None
 
 

@@ -13,14 +13,14 @@ import mitogen.core
 import mitogen.sudo
 from ansible.errors import AnsibleError
 from ansible.plugins import loader
-from ansible.plugins.become import sudo as stock_sudo
 
+from ansible_svc.compat.core_plugins import core_plugin
 from ansible_svc.engine.connections import native_class
 
-# ansible.builtin's action plugins that run on threads. Each was read for process-wide state; docs/threads.md says what
-# was found. What is not named here is forked.
+# ansible-core's action plugins that run on threads. Each was read for process-wide state; docs/threads.md says what was
+# found. What is not named here is forked.
 THREADED_ACTIONS = frozenset(
-    f"ansible.plugins.action.{name}"
+    f"action/{name}"
     for name in (
         "add_host",
         "assemble",
@@ -93,9 +93,9 @@ def route(task: Any, task_vars: dict[str, Any], templar: Any, options: dict[str,
         return Route(Way.FORKED, "it has a timeout")
     if task.action in options["fork_actions"]:
         return Route(Way.FORKED, f"fork_actions names {task.action}")
-    module = _action_module(task.action, task.collections)
-    if module not in THREADED_ACTIONS and task.action not in options["thread_actions"]:
-        return Route(Way.FORKED, f"action plugin {module} is not known to be safe on threads")
+    plugin = _action_plugin(task.action, task.collections)
+    if core_plugin(plugin) not in THREADED_ACTIONS and task.action not in options["thread_actions"]:
+        return Route(Way.FORKED, f"action plugin {task.action} is not known to be safe on threads")
     return NATIVE
 
 
@@ -149,7 +149,8 @@ def _unknown_become(task: Any, variables: dict[str, Any], templar: Any) -> str:
 
 @functools.cache
 def _native_become(name: str) -> bool:
-    return loader.become_loader.get(name, class_only=True) is stock_sudo.BecomeModule
+    plugin = loader.become_loader.get(name, class_only=True)
+    return plugin is not None and core_plugin(plugin) == "become/sudo"
 
 
 @functools.cache
@@ -170,15 +171,11 @@ def _unknown_shell(variables: dict[str, Any], templar: Any) -> str:
     return ""
 
 
-def _action_module(action: str, collections: list[str] | None) -> str:
-    """Return the Python module of the action plugin that TaskExecutor would choose (its _get_action_handler...)."""
-    names = collections
-    module = loader.module_loader.find_plugin_with_context(action, collection_list=names)
+def _action_plugin(action: str, collections: list[str] | None) -> Any:
+    """Return the class of the action plugin that TaskExecutor would choose (its _get_action_handler...)."""
+    module = loader.module_loader.find_plugin_with_context(action, collection_list=collections)
     if module.resolved and module.action_plugin:
-        handler = module.action_plugin
-    elif loader.action_loader.has_plugin(action, collection_list=names):
-        handler = action
-    else:
-        handler, names = "ansible.legacy.normal", None
-    plugin = loader.action_loader.get(handler, class_only=True, collection_list=names)
-    return str(plugin.__module__) if plugin is not None else "ansible.plugins.action.normal"
+        return loader.action_loader.get(module.action_plugin, class_only=True, collection_list=collections)
+    if loader.action_loader.has_plugin(action, collection_list=collections):
+        return loader.action_loader.get(action, class_only=True, collection_list=collections)
+    return loader.action_loader.get("ansible.legacy.normal", class_only=True)

@@ -87,7 +87,7 @@ class ModuleService(DeduplicatingService):
         """Return the bundle of a module, or None when it is not a new-style Python module.
 
         Parameters:
-            name: the module's name as the task gave it.
+            name: the module's name without its collection, so that all its spellings share one bundle.
             path: its file.
 
         Raises AnsibleError when ansible-core cannot build it.
