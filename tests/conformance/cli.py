@@ -15,7 +15,7 @@ from tests.conformance import image as images
 from tests.conformance import report, selection
 from tests.conformance.errors import ConformanceError
 from tests.conformance.results import Result, ResultFile, result_path
-from tests.conformance.runner import REPOSITORY, Limits, Runner, describe_commit, subject_for
+from tests.conformance.runner import REPOSITORY, Limits, Runner, describe_commit
 from tests.conformance.source import cache_dir, installed_version
 from tests.conformance.strategies import STOCK, Family
 from tests.conformance.suite import Suite
@@ -114,7 +114,7 @@ def _run(options: argparse.Namespace) -> int:
     unknown = [name for name in applying if name not in known]
     if unknown:
         print(f"{len(unknown)} targets under stock {STOCK}, ansible-core {suite.image.core}:", flush=True)
-        runner.run(unknown, STOCK, subject_for(STOCK))
+        runner.run(unknown, STOCK)
     stock = runner.results(STOCK).results
     if options.stock_only or options.strategy == STOCK:
         print(report.terminal(report.compare(names, stock, stock, left_out, {})))
@@ -122,8 +122,7 @@ def _run(options: argparse.Namespace) -> int:
 
     counting = [name for name in applying if stock[name].passed]
     print(f"{len(counting)} targets under {options.strategy}:", flush=True)
-    paths = {"strategy": options.strategy_plugins} if options.strategy_plugins else None
-    own = runner.run(counting, options.strategy, subject_for(options.strategy, paths))
+    own = runner.run(counting, options.strategy, options.strategy_plugins)
     rows = report.compare(names, stock, own, left_out, report.read_reasons())
     print(report.terminal(rows))
     return 1 if any(row.verdict == report.WORSE for row in rows) else 0

@@ -80,7 +80,7 @@ def variables(target: Target, subject: Subject, core: str, python: str, interpre
         "HOME": str(layout.HOME),
         "PATH": ":".join([*map(str, search), layout.SYSTEM_PATH]),
         "PAGER": "/bin/cat",
-        "PYTHONPATH": f"{layout.CORE_LIB}:{layout.SVC}",
+        "PYTHONPATH": str(layout.CORE_LIB),
         "ANSIBLE_PYTHON_MODULE_RLIMIT_NOFILE": "1024",
         "ANSIBLE_FORCE_COLOR": "false",
         "ANSIBLE_FORCE_HANDLERS": "true",

@@ -24,7 +24,7 @@ from tests.conformance.privatehost import Overlay, Step, run, system_environment
 from tests.conformance.source import sdist, unpack
 
 # Raise it when images made by an earlier state of this file must not be used any longer.
-_FORMAT = 3
+_FORMAT = 4
 # What the controller gets in the versions that the named interpreter has, so that both run the same code.
 _OWN_PACKAGES = (
     *("jinja2", "MarkupSafe", "PyYAML", "cryptography", "cffi", "pycparser", "packaging", "resolvelib"),
@@ -65,13 +65,15 @@ Subsystem sftp internal-sftp
 class Image:
     """Point at a built image.
 
-    layer is the directory for overlayfs; core and python are versions; interpreter is the base interpreter's path.
+    layer is the directory for overlayfs; core and python are versions; interpreter is the base interpreter's path and
+    site_packages the directory of its packages, where the package under test goes as if pip had installed it.
     """
 
     layer: Path
     core: str
     python: str
     interpreter: str
+    site_packages: str
 
     @property
     def source(self) -> Path:
@@ -86,7 +88,7 @@ def build(core: str, python: str, cache: Path) -> Image:
     """
     facts = _interpreter_facts(python)
     folder = cache / "images" / f"{core}-py{facts['version']}-{_FORMAT}"
-    image = Image(folder / "layer", core, facts["version"], facts["base"])
+    image = Image(folder / "layer", core, facts["version"], facts["base"], facts["site_packages"])
     if (folder / "image.json").is_file():
         return image
     archive = sdist(core, python, cache)
@@ -105,19 +107,21 @@ def build(core: str, python: str, cache: Path) -> Image:
 def load(description: Path) -> Image:
     """Return the image that the file `image.json` describes."""
     fields = json.loads(description.read_text("utf-8"))
-    return Image(Path(fields["layer"]), fields["core"], fields["python"], fields["interpreter"])
+    return Image(**{**fields, "layer": Path(fields["layer"])})
 
 
 def _interpreter_facts(python: str) -> dict[str, str]:
     """Ask an interpreter for its version, its base interpreter and its packages worth repeating."""
     program = (
-        "import json, sys\nfrom importlib import metadata\npackages = []\n"
+        "import json, sys, sysconfig\nfrom importlib import metadata\npackages = []\n"
         f"for name in {_OWN_PACKAGES!r}:\n"
         "    try: packages.append(name + '==' + metadata.version(name))\n"
         "    except metadata.PackageNotFoundError: packages.append(name)\n"
         "base = getattr(sys, '_base_executable', None) or sys.executable\n"
         "version = '.'.join(map(str, sys.version_info[:3]))\n"
-        "print(json.dumps({'version': version, 'base': base, 'packages': ' '.join(packages)}))"
+        "scheme = {'base': sys.base_prefix, 'platbase': sys.base_exec_prefix}\n"
+        "site = sysconfig.get_path('purelib', vars=scheme)\n"
+        "print(json.dumps({'version': version, 'base': base, 'packages': ' '.join(packages), 'site_packages': site}))"
     )
     done = subprocess.run([python, "-c", program], capture_output=True, text=True, check=False)
     if done.returncode != 0:
@@ -173,13 +177,12 @@ def _write_account(image: Image) -> None:
     _make_key(identity, "rsa")
     shutil.copy(identity.with_suffix(".pub"), home / ".ssh/authorized_keys")
     host_key = layout.under(layer, layout.SSHD_HOST_KEY)
-    host_key.parent.mkdir()
+    _hide(layer, layout.SSHD_HOST_KEY.parent, 0o755)
     _make_key(host_key, "ed25519")
     public = host_key.with_suffix(".pub").read_text().split()[:2]
     (home / ".ssh/known_hosts").write_text(f"* {' '.join(public)}\n")
     layout.under(layer, layout.SSHD_CONFIG).write_text(_SSHD_CONFIG)
     etc = layer / "etc"
-    etc.mkdir(exist_ok=True)
     (etc / "hosts").write_text(f"127.0.0.1 localhost {layout.HOSTNAME}\n::1 localhost ip6-localhost ip6-loopback\n")
     (etc / "hostname").write_text(f"{layout.HOSTNAME}\n")
     users = Path("/etc/passwd").read_text()

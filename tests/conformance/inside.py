@@ -127,7 +127,7 @@ def _bring_up_loopback() -> None:
 def _start_sshd() -> None:
     """Start sshd in the background and wait until it answers. Raises TimeoutError with its log."""
     command = [shutil.which("sshd", path=layout.SYSTEM_PATH) or "/usr/sbin/sshd"]
-    command += ["-f", str(layout.SSHD_CONFIG), "-E", str(layout.SSHD_LOG)]
+    command += ["-E", str(layout.SSHD_LOG)]
     environment = {"PATH": layout.SYSTEM_PATH}
     subprocess.run(command, env=environment, stdin=subprocess.DEVNULL, check=True)
     deadline = time.monotonic() + _SSHD_TIME_LIMIT_S

@@ -18,13 +18,13 @@ TARGETS = CORE / "test/integration/targets"
 BIN = ROOT / "bin"  # ansible, ansible-playbook, ...
 INJECTOR = ROOT / "injector"  # python.py, virtualenv.sh, ... as ansible-test puts them first in PATH
 PYTHON = ROOT / "python"  # holds one `python` that runs the controller's interpreter
-SVC = ROOT / "svc"  # the snapshot of the package under test
 WORK = ROOT / "work"  # one working tree per step
 OUTPUT = ROOT / "output"  # OUTPUT_DIR of the targets, fresh for each step
 JUNIT = ROOT / "junit"
-SSHD_CONFIG = ROOT / "sshd/sshd_config"
-SSHD_LOG = ROOT / "sshd/sshd.log"
-SSHD_HOST_KEY = ROOT / "sshd/host_key"
+# Where sshd looks by itself: a target that restarts the service gets the same one again.
+SSHD_CONFIG = PurePosixPath("/etc/ssh/sshd_config")
+SSHD_HOST_KEY = PurePosixPath("/etc/ssh/ssh_host_ed25519_key")
+SSHD_LOG = ROOT / "sshd.log"
 HOME = ROOT / "home"
 IDENTITY = HOME / ".ssh/id_rsa"
 

@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from tests.conformance import layout
 from tests.conformance.environment import Subject
@@ -68,8 +68,13 @@ class Runner:
         image = self._suite.image
         return ResultFile(result_path(self._cache, image.core, image.python, strategy))
 
-    def run(self, names: Iterable[str], strategy: str, subject: Subject) -> dict[str, Result]:
-        """Run the named targets under `strategy` and return their results; subject holds the settings for it."""
+    def run(self, names: Iterable[str], strategy: str, plugin_path: str | None = None) -> dict[str, Result]:
+        """Run the named targets under `strategy` and return their results.
+
+        plugin_path is where a strategy is that is neither stock's nor ours nor Mitogen's, as seen inside.
+        """
+        paths = {"strategy": plugin_path} if plugin_path else self._suite.plugin_paths(strategy)
+        subject = Subject(None if strategy == STOCK else strategy, paths)
         results = self.results(strategy)
         commit = "" if strategy == STOCK else describe_commit()
         with _run_directory(self._cache) as directory:
@@ -100,7 +105,7 @@ class Runner:
         upper = directory / name / "upper"
         upper.mkdir(parents=True)
         try:
-            snapshot(directory / _PACKAGE, layout.under(upper, layout.SVC))
+            snapshot(directory / _PACKAGE, layout.under(upper, PurePosixPath(image.site_packages)))
             steps, mapped = self._suite.steps(self._suite.targets[name], subject, upper, over_ssh=self._over_ssh)
             overlay = Overlay((image.layer, upper), directory / name / "scratch")
             limits = self._limits
@@ -118,13 +123,6 @@ class Runner:
             excerpt=excerpt(log.read_text("utf-8", "replace")) if outcome.rc else [],
             mapped=mapped,
         )
-
-
-def subject_for(strategy: str, plugin_paths: dict[str, str] | None = None) -> Subject:
-    """Return the settings for a strategy: stock has none; others are in the package unless said otherwise."""
-    if strategy == STOCK:
-        return Subject(None)
-    return Subject(strategy, plugin_paths or {"strategy": str(layout.SVC / _PACKAGE / "plugins/strategy")})
 
 
 def describe_commit() -> str:

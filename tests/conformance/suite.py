@@ -20,6 +20,8 @@ from tests.conformance.privatehost import Step
 from tests.conformance.strategies import Family, map_tree
 from tests.conformance.targets import Target, read_dependencies, read_targets
 
+# The package that holds the strategies whose names begin like this.
+_PACKAGES = {"svc_": "ansible_svc", "mitogen_": "ansible_mitogen"}
 _IGNORED = shutil.ignore_patterns("__pycache__", "*.pyc")
 
 
@@ -37,6 +39,12 @@ class Suite:
         targets = read_targets(image.source)
         folder = layout.under(image.layer, layout.TARGETS)
         return cls(image, targets, read_dependencies(folder, targets))
+
+    def plugin_paths(self, strategy: str) -> dict[str, str]:
+        """Return where ansible-core finds a strategy of ours or of Mitogen's, as seen inside; {} for stock."""
+        prefix = Family.of(strategy).prefix
+        package = _PACKAGES.get(prefix)
+        return {"strategy": f"{self.image.site_packages}/{package}/plugins/strategy"} if package else {}
 
     def steps(self, target: Target, subject: Subject, layer: Path, *, over_ssh: bool) -> tuple[list[Step], list[str]]:
         """Fill the empty directory `layer` for a target; return its steps and the files whose strategies were mapped.

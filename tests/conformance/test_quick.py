@@ -14,7 +14,7 @@ import pytest
 
 from tests.conformance import image, selection
 from tests.conformance.results import Result
-from tests.conformance.runner import Limits, Runner, subject_for
+from tests.conformance.runner import Limits, Runner
 from tests.conformance.source import cache_dir, own_version
 from tests.conformance.strategies import STOCK
 from tests.conformance.suite import Suite
@@ -45,8 +45,8 @@ def test_what_passes_under_stock_passes_under_svc(suite: Suite, name: str) -> No
     runner = Runner(suite, cache_dir(), LIMITS, in_silence)
     stock = runner.results(STOCK).results.get(name)
     if stock is None:
-        stock = runner.run([name], STOCK, subject_for(STOCK))[name]
+        stock = runner.run([name], STOCK)[name]
     if not stock.passed:
         pytest.skip("stock does not pass it here")
-    result = runner.run([name], STRATEGY, subject_for(STRATEGY))[name]
+    result = runner.run([name], STRATEGY)[name]
     assert result.passed, "\n".join([result.log, *result.excerpt])
