@@ -101,7 +101,8 @@ class Endpoint:
                 channel = Channel(self, context)
                 # Not to be seen by others before: their calls must not overtake what starts the far side's Pool.
                 channel.open()
-                self._channels[context.context_id] = channel
+                if channel.error is None:
+                    self._channels[context.context_id] = channel
         return channel
 
     def channels(self) -> list[Channel]:

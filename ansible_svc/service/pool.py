@@ -202,6 +202,7 @@ class Pool:
             open_high_water=self._requests.high_water,
             queue_length=self._workers.queue_length,
             queue_high_water=self._workers.queue_high_water,
+            busy_threads=self._workers.busy,
             busy_threads_high_water=self._workers.busy_high_water,
             total=total,
             services=services,

@@ -39,7 +39,7 @@ class PoolStatistics:
 
     `open_requests`: accepted and not answered yet, whether they wait, run, or were deferred.
     `queue_length`: jobs that wait for a thread now; `queue_high_water`: the most there ever were.
-    `busy_threads_high_water`: the most threads that ever ran a job at the same time.
+    `busy_threads`: threads that run a job now; `busy_threads_high_water`: the most there ever were.
     `services`: canonical name (or handle) -> method -> counts. Requests for names that do not exist are
     counted under the service ``"?"``; messages handled by `on_message_received` under that name.
     """
@@ -49,6 +49,7 @@ class PoolStatistics:
     open_high_water: int
     queue_length: int
     queue_high_water: int
+    busy_threads: int
     busy_threads_high_water: int
     total: MethodStatistics
     services: Mapping[str, Mapping[str, MethodStatistics]]

@@ -23,7 +23,7 @@ class Workers:
 
     The queue itself has no bound; the Pool bounds what leads to jobs.
 
-    Threads: any thread may call any method. Guarded by `_lock`: `_busy`, `busy_high_water`.
+    Threads: any thread may call any method. Guarded by `_lock`: `busy`, `busy_high_water`.
 
     :param size: Number of threads. They are started at once and are daemons: a process need not wait for
         a method that does not end.
@@ -32,7 +32,8 @@ class Workers:
     def __init__(self, size: int) -> None:
         self._queue: SimpleQueue[tuple[Callable[..., object], tuple[Any, ...]] | None] = SimpleQueue()
         self._lock = threading.Lock()
-        self._busy = 0
+        #: How many threads run a job now.
+        self.busy = 0
         #: The most threads that ever ran a job at the same time.
         self.busy_high_water = 0
         #: The most jobs that ever waited.
@@ -82,8 +83,8 @@ class Workers:
                 return
             func, args = job
             with self._lock:
-                self._busy += 1
-                self.busy_high_water = max(self.busy_high_water, self._busy)
+                self.busy += 1
+                self.busy_high_water = max(self.busy_high_water, self.busy)
             try:
                 func(*args)
             except BaseException:
@@ -91,6 +92,6 @@ class Workers:
                 LOG.exception("a job of the Pool failed")
             finally:
                 with self._lock:
-                    self._busy -= 1
+                    self.busy -= 1
             # Do not hold on to the last request while waiting for the next one.
             del job, func, args

@@ -12,6 +12,7 @@ import pytest
 
 from ansible_svc import errors
 from ansible_svc.service import AllowAny, Service, call, call_async, expose, no_reply, notify, wire
+from ansible_svc.service.channel import Channel
 from ansible_svc.service.endpoint import endpoint_of
 
 from .conftest import PATIENCE_S, Gate, Stage, eventually
@@ -139,6 +140,16 @@ def test_one_handle_serves_all_calls_to_a_context(stage: Stage) -> None:
     for value in range(10):
         call(stage.up(host), Echo, "echo", value=value)
     assert len(host.handlers) == 1
+
+
+def test_no_call_overtakes_the_start_of_the_far_sides_pool(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    stage.pool(Echo)
+    host = stage.host(1)
+    seen: list[Any] = []
+    monkeypatch.setattr(Channel, "open", lambda channel: seen.extend(endpoint_of(host).channels()))
+    assert call(stage.up(host), Echo, "echo", value=1) == 1
+    assert seen == [], "other threads could already use the channel"
+    assert len(endpoint_of(host).channels()) == 1
 
 
 def test_result_can_be_asked_for_again(stage: Stage) -> None:
