@@ -16,7 +16,8 @@ from typing import Any
 
 from ansible.plugins import loader
 
-_lock = threading.RLock()
+#: Held while a plugin is loaded.
+loading_lock = threading.RLock()
 
 
 def serialise() -> None:
@@ -29,7 +30,7 @@ def serialise() -> None:
 def _guarded(load: Any) -> Any:
     @functools.wraps(load)
     def load_module_source(*args: Any, **kwargs: Any) -> Any:
-        with _lock:
+        with loading_lock:
             return load(*args, **kwargs)
 
     return load_module_source

@@ -16,6 +16,7 @@ import mitogen.core
 import mitogen.master
 from ansible.utils.display import Display
 
+from ansible_svc.compat.fork_safety import guard_forks
 from ansible_svc.compat.plugin_loading import serialise
 from ansible_svc.engine.access import Access
 from ansible_svc.engine.loaders import Loaders
@@ -46,6 +47,7 @@ class Runtime:
 
     def __init__(self) -> None:
         serialise()
+        guard_forks()
         _route_logging()
         self.pid = os.getpid()
         self.counters = Counters()

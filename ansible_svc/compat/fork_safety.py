@@ -1,0 +1,31 @@
+# Copyright: (c) 2026, The ansible_svc project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Fork only while no task thread holds a lock that the child will need.
+
+A forked child has the forking thread alone; a lock that another thread held stays locked there for ever. Python renews
+its own locks (imports, logging), and WorkerProcess.start holds Display's. What is left is taken before every fork and
+given back on both sides:
+
+- the lock of plugin loading (compat.plugin_loading),
+- the lock of jinja2's one process-wide cache (jinja2.lexer._lexer_cache, a jinja2.utils.LRUCache with its _wlock).
+"""
+
+from __future__ import annotations
+
+import os
+
+from jinja2 import lexer
+
+from ansible_svc.compat.plugin_loading import loading_lock
+
+_guarded = False
+
+
+def guard_forks() -> None:
+    """Guard all later forks of this process; calling it again changes nothing."""
+    global _guarded
+    if _guarded:
+        return
+    _guarded = True
+    for lock in (loading_lock, lexer._lexer_cache._wlock):  # type: ignore[attr-defined]
+        os.register_at_fork(before=lock.acquire, after_in_parent=lock.release, after_in_child=lock.release)
