@@ -24,11 +24,15 @@ DRAWN = (
     r"\.\d+\.\d{4}-\d\d-\d\d@\d\d:\d\d:\d\d~",
     # Names by the tempfile module: rendered templates, and `content` of copy (there also as _original_basename).
     r"(?<=/)tmp[a-z0-9_]{8}\b",
-    r"^\.[a-z0-9_]{8}$",
+    r"(?:^|(?<=/))\.[a-z0-9_]{8}(?=[\"'\s]|$)",
+    r"(?<=/ansible\.)[a-z0-9_]{8}\b",
+    r"(?<=Paused for )[\d.]+",
+    # In the order of a set of strings, which Python draws anew in each process.
+    r"(?<=Valid booleans include: )[^\"\n]+",
 )
 """Regular expressions for text that linear draws anew in each run, beside those of tests/lab/compare.py."""
 
-_VOLATILE_KEYS = "delta|elapsed|ansible_job_id|atime|ctime|mtime|inode|pid|dev|start|end"
+_VOLATILE_KEYS = "delta|elapsed|ansible_job_id|child_pid|atime|ctime|mtime|inode|pid|dev|start|end"
 
 _LEVELLED = re.compile(
     "|".join(
@@ -51,6 +55,8 @@ _DROPPED = re.compile(
         ]
     )
 )
+
+_INCLUDED = re.compile(r"(?<= for )\S+(?:, \S+)+(?=$| =>)")
 
 Section = tuple[str, "collections.Counter[str]"]
 
@@ -80,9 +86,14 @@ def sections(text: str) -> list[Section]:
     for raw in text.splitlines():
         if _DROPPED.match(raw):
             continue
-        line = level(raw).rstrip()
+        line = _INCLUDED.sub(_in_order, level(raw).rstrip())
         if _SECTION.match(line):
             found.append((line.rstrip(" *"), collections.Counter()))
         elif line:
             found[-1][1][line] += 1
     return found
+
+
+def _in_order(hosts: re.Match[str]) -> str:
+    """Return the hosts of an "included:" line by name: they are there in the order in which they answered."""
+    return ", ".join(sorted(hosts.group().split(", ")))

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tests.integration.outputs import level
+from tests.integration.outputs import assert_same_lines, level
 from tests.integration.twin import Pair, both, inventory
 from tests.lab import Lab
 
@@ -64,7 +64,8 @@ HOSTS: dict[str, Variables] = {
     "a key that is not there": {"ansible_ssh_private_key_file": "/no/such/key"},
     "a key that is no key": {"ansible_ssh_private_key_file": "/etc/hostname"},
     "an unknown host key": {"ansible_host": "localhost"},
-    "a host that cannot be resolved": {"ansible_host": "no-such-host.invalid"},
+    # No name, so nobody is asked for its address.
+    "an address that is none": {"ansible_host": "no such host"},
     "a closed port": {"ansible_port": 1},
     "a port that is no number": {"ansible_port": "ssh-port"},
     "a user who is not there": {"ansible_user": "nobody-of-that-name"},
@@ -92,7 +93,7 @@ PLAYS: dict[str, dict[str, Any]] = {
     "a keyword that does not exist": {"tasks": [{**COMMAND, "no_such_keyword": 1}]},
     "two modules in one task": {"tasks": [{**COMMAND, "ansible.builtin.ping": {}}]},
     "a role that does not exist": {"roles": ["no_such_role"]},
-    "a file of variables that is not there": {"vars_files": ["no-such-file.yml"], "tasks": [COMMAND]},
+    "a file of tasks that is not there": {"tasks": [{"ansible.builtin.import_tasks": "no-such-file.yml"}]},
     "an undefined serial": {"serial": UNDEFINED, "tasks": [COMMAND]},
     "a handler that does not exist": {"tasks": [{**COMMAND, "changed_when": True, "notify": "No such handler"}]},
     "a strategy that does not exist": {"strategy": "no_such_strategy", "tasks": [COMMAND]},
@@ -157,8 +158,8 @@ def test_a_play_with_a_mistake(lab: Lab, mistake: str) -> None:
     pair = both(lab, [_play(**PLAYS[mistake])], inventory(lab, 2), timeout_s=LIMIT_S)
 
     assert pair.stock.run.rc == pair.ours.run.rc != 0, f"{pair.stock.run}\n{pair.ours.run}"
-    assert level(pair.ours.run.stderr) == level(pair.stock.run.stderr)
-    assert level(pair.ours.run.stdout) == level(pair.stock.run.stdout)
+    assert_same_lines(pair.stock.run.stdout, pair.ours.run.stdout, "standard output")
+    assert_same_lines(pair.stock.run.stderr, pair.ours.run.stderr, "standard error")
 
 
 @pytest.mark.parametrize(
@@ -197,4 +198,7 @@ def _answer(event: dict[str, Any]) -> tuple[str, str, Any, str]:
     """Return what a user is told: the kind of result, the message, the return code and the output of the module."""
     result = event["result"]
     told = "".join(str(result.get(name, "")) for name in ("module_stdout", "module_stderr"))
+    if "_ANSIBALLZ_WRAPPER" in told:
+        # An interpreter that is /bin/cat prints the module, which has the time in it.
+        told = "the module"
     return event["event"], level(str(result.get("msg"))), result.get("rc"), level(told)

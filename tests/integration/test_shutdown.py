@@ -23,7 +23,7 @@ from typing import Any
 
 import pytest
 
-from tests.integration.twin import CANDIDATE, STOCK, begin_afresh, inventory, run
+from tests.integration.twin import CANDIDATE, STOCK, begin_afresh, inventory, remove_leftovers, run
 from tests.lab import Lab, processes
 from tests.lab.playbook import EVENTS_VARIABLE, executable, read_events
 
@@ -56,7 +56,7 @@ ENDS: dict[str, list[dict[str, Any]]] = {
 def test_an_end(lab: Lab, end: str) -> None:
     book, hosts = _play(ENDS[end]), inventory(lab, HOSTS)
     expected = run(lab, STOCK, book, hosts).run.rc
-    _remove_leftovers(lab)
+    remove_leftovers(lab)
 
     outcome = run(lab, CANDIDATE, book, hosts)
 
@@ -101,7 +101,7 @@ MOMENTS = [
 def test_a_signal_during(lab: Lab, moment: Moment, number: signal.Signals) -> None:
     book, hosts = _play(moment.tasks), inventory(lab, HOSTS)
     expected = _interrupt(lab, STOCK, book, hosts, moment.reached, number)
-    _remove_leftovers(lab)
+    remove_leftovers(lab)
 
     ended = _interrupt(lab, CANDIDATE, book, hosts, moment.reached, number)
 
@@ -109,7 +109,7 @@ def test_a_signal_during(lab: Lab, moment: Moment, number: signal.Signals) -> No
     assert ended.took_s < SOON_S, ended
     if CANDIDATE == STOCK:
         # Stock leaves the remote commands running, and after SIGTERM its workers too.
-        _remove_leftovers(lab)
+        remove_leftovers(lab)
     _assert_nothing_is_left(lab)
 
 
@@ -198,15 +198,6 @@ def _assert_nothing_is_left(lab: Lab) -> None:
     temporary = [*lab.temporary_directories(), *([controller] if controller.exists() else [])]
     files = [path for directory in temporary for path in directory.iterdir()]
     assert not files, files
-
-
-def _remove_leftovers(lab: Lab) -> None:
-    """Remove what linear leaves behind: ssh masters, remote commands, workers, temporary directories."""
-    lab.close_masters()
-    processes.end(lab.processes())
-    for directory in [*lab.temporary_directories(), lab.directory / "controller" / "ansible" / "tmp"]:
-        for path in directory.iterdir():
-            shutil.rmtree(path) if path.is_dir() else path.unlink()
 
 
 def _play(tasks: list[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -26,7 +26,7 @@ from typing import Any
 
 from tests.integration.outputs import DRAWN, assert_same_lines
 from tests.integration.trees import Entry, describe
-from tests.lab import Lab, RunResult, compare
+from tests.lab import Lab, RunResult, compare, processes
 
 STOCK = "linear"
 CANDIDATE = os.environ.get("SVC_TEST_STRATEGY", "svc_linear")
@@ -45,6 +45,8 @@ NORMALISER = compare.Normaliser(
         {
             # In the order of a set of strings, which Python draws anew in each process.
             "ansible_interfaces",
+            # Of the process that watches a job.
+            "child_pid",
         }
     ),
     level=DRAWN,
@@ -95,7 +97,15 @@ class Pair:
         compare.assert_equal(_steady(self.stock.run.events), _steady(self.ours.run.events), NORMALISER)
         assert_same_lines(self.stock.run.stdout, self.ours.run.stdout, "standard output")
         assert_same_lines(self.stock.run.stderr, self.ours.run.stderr, "standard error")
-        assert self.stock.files == self.ours.files
+        self.assert_same_files()
+
+    def assert_same_files(self) -> None:
+        """Raise AssertionError unless both runs left the same files, with the same content, modes and owners."""
+        changes = [set(one.files.items()) - set(other.files.items()) for one, other in self._both_ways()]
+        assert changes == [set(), set()], f"files differ: {changes}"
+
+    def _both_ways(self) -> list[tuple[Outcome, Outcome]]:
+        return [(self.stock, self.ours), (self.ours, self.stock)]
 
     def assert_native(self, *reasons: str) -> None:
         """Raise AssertionError unless our run was native; see Outcome.assert_native."""
@@ -157,7 +167,7 @@ def run(
         timeout_s=timeout_s,
     )
     if strategy == STOCK:
-        _remove_what_a_killed_job_left(lab)
+        remove_leftovers(lab)
     statistics = json.loads(statistics_path.read_text()) if statistics_path.exists() else None
     files = {**describe(lab.directory / "hosts", lab.directory), **describe(_shared(lab), lab.directory)}
     return Outcome(strategy, result, statistics, files)
@@ -189,6 +199,19 @@ def begin_afresh(lab: Lab) -> None:
             os.chown(part, uid, gid)
 
 
+def remove_leftovers(lab: Lab) -> None:
+    """Remove what linear leaves behind.
+
+    Those are ssh masters, on purpose; commands on hosts and their ssh clients after a task's timeout or a signal; the
+    payloads of jobs that async_wrapper killed at their limit.
+    """
+    lab.close_masters()
+    processes.end(lab.processes())
+    for directory in [*lab.temporary_directories(), lab.directory / "controller" / "ansible" / "tmp"]:
+        for path in directory.iterdir():
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
+
+
 @dataclass(frozen=True)
 class _Owner:
     uid: int
@@ -202,13 +225,6 @@ def _owners(lab: Lab) -> list[_Owner]:
         status = account.home.stat()
         found.append(_Owner(status.st_uid, status.st_gid, account.home))
     return found
-
-
-def _remove_what_a_killed_job_left(lab: Lab) -> None:
-    """Remove the payloads of jobs that async_wrapper killed at their limit: SIGKILL leaves a job no time to do so."""
-    for directory in lab.temporary_directories():
-        for path in directory.glob("ansible_*_payload_*"):
-            shutil.rmtree(path)
 
 
 def _shared(lab: Lab) -> Path:
