@@ -22,6 +22,8 @@ from ansible_svc.service import AllowParents, DeduplicatingService, expose
 
 # What a zygote imports before it forks runners: AnsiballZ needs these in every module.
 PRELOAD = ("ansible.module_utils._internal._ansiballz._loader", "ansible.module_utils.basic")
+# ... and the code for the module's serialization profile.
+_PROFILES = "ansible/module_utils/_internal/_json/_profiles/_module_"
 _PACKS_KEPT = 64
 _PACKS_KEPT_BYTES = 32 << 20
 
@@ -63,6 +65,10 @@ class ModuleStatistics:
     used: dict[str, int]
     packs: int
     pack_bytes: int
+
+
+def _dotted(path: str) -> str:
+    return path.removesuffix(".py").replace("/", ".")
 
 
 class ModuleService(DeduplicatingService):
@@ -112,6 +118,7 @@ class ModuleService(DeduplicatingService):
             profile=parts.profile,
             shebang=parts.shebang,
             files=tuple(files),
+            preload=PRELOAD + tuple(_dotted(path) for path in parts.files if path.startswith(_PROFILES)),
         )
 
     def count_use(self, path: str) -> None:

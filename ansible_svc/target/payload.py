@@ -77,7 +77,10 @@ class PayloadImporter:
         located = self._locate(fullname)
         if located is None:
             raise ImportError("no %s in this bundle" % fullname, name=fullname)
-        relative = located[0]
+        return self.code_of(located[0])
+
+    def code_of(self, relative: str) -> CodeType:
+        """Return the compiled code of a file of the bundle. Raises SyntaxError, ValueError."""
         digest = self._files[relative]
         code = self._code.get((digest, relative))
         if code is None:

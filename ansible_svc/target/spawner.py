@@ -47,7 +47,7 @@ sys.argv[:]=[""]
 sys.modules["ansible_svc.target.zygote"].main(fd)
 """
 _BASE_IMPORT_S = 60.0
-SOURCES = ("frames", "payload", "runner", "zygote")
+SOURCES = ("frames", "payload", "stdlib", "runner", "zygote")
 
 
 class Outcome:

@@ -31,7 +31,7 @@ import signal
 import socket
 import sys
 
-from ansible_svc.target import runner
+from ansible_svc.target import runner, stdlib
 from ansible_svc.target.frames import FrameReader, encode
 from ansible_svc.target.payload import PayloadImporter
 
@@ -40,6 +40,8 @@ if TYPE_CHECKING:
     from typing import Callable
 
 _READ_BYTES = 1 << 18
+# What tracebacks of modules show as the place of their code; nothing is ever opened there.
+_ROOT = "/tmp/ansible_payload.zip"  # noqa: S108
 
 
 class Child:
@@ -69,6 +71,7 @@ class Zygote:
         self._frames = FrameReader()
         self._blobs: dict[str, bytes] = {}
         self._bundles: dict[str, dict[str, str]] = {}
+        self._warm: set[str] = set()
         self._importer = PayloadImporter(self._blobs.__getitem__)
         self._children: dict[int, Child] = {}
         self._pids: dict[int, Child] = {}
@@ -115,7 +118,7 @@ class Zygote:
         self._bundles[str(header["id"])] = header["files"]  # type: ignore[assignment]
 
     def _do_base(self, header: dict[str, object], body: bytes) -> None:
-        self._importer.use(self._bundles[str(header["bundle"])], "/tmp/ansible_payload/ansible_payload.zip")  # noqa: S108
+        self._importer.use(self._bundles[str(header["bundle"])], _ROOT)
         for name in header["modules"]:  # type: ignore[attr-defined]
             __import__(name)
         gc.collect()
@@ -123,13 +126,11 @@ class Zygote:
         self._send({"op": "based", "files": self._importer.imported()})
 
     def _do_run(self, header: dict[str, object], body: bytes) -> None:
-        files = self._bundles[str(header["bundle"])]
-        self._importer.use(files, "/tmp/ansible_payload/ansible_payload.zip")  # noqa: S108
-        fqn = str(header["fqn"])
-        try:
-            self._importer.get_code(fqn)  # compiled here, every later runner inherits it
-        except (ImportError, SyntaxError, ValueError):
-            sys.exc_info()  # the runner meets the same error and reports it as the module's own
+        bundle = str(header["bundle"])
+        files = self._bundles[bundle]
+        if bundle not in self._warm:
+            self._warm.add(bundle)
+            self._warm_up(files)
         out_read, out_write = os.pipe()
         err_read, err_write = os.pipe()
         sys.stdout.flush()
@@ -142,6 +143,24 @@ class Zygote:
         child = self._add(header, pid)
         self._watch(child, out_read, "out")
         self._watch(child, err_read, "err")
+
+    def _warm_up(self, files: dict[str, str]) -> None:
+        """Compile a bundle's files and import what they need of the standard library, for all its later runners."""
+        self._importer.use(files, _ROOT)
+        for path in files:
+            if not path.endswith(".py"):
+                continue
+            try:
+                names = stdlib.imports(self._importer.code_of(path))
+            except (SyntaxError, ValueError):
+                continue  # the runner meets the same error, and reports it as the module's own
+            for name in names:
+                try:
+                    __import__(name)
+                except ImportError:
+                    continue  # not built into this Python; the module will find out by itself
+        gc.collect()
+        gc.freeze()
 
     def _in_child(self, out: int, err: int, header: dict[str, object], files: dict[str, str], body: bytes) -> None:
         try:
