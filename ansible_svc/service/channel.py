@@ -27,6 +27,7 @@ from ansible_svc.errors import (
     PoolClosedError,
     RefusedError,
 )
+from ansible_svc.service import takeover
 from ansible_svc.service.wire import CALL, CANCEL, ERROR, NULL, PREFIX_BYTES, RESULT, frame, read_prefix
 
 TYPE_CHECKING = False
@@ -78,8 +79,6 @@ class Channel:
     def _start_pool(self) -> None:
         # Only processes that have children come here, so mitogen.parent is loaded already.
         import mitogen.parent
-
-        from ansible_svc.service import takeover
 
         options = self._endpoint.child_options
         responder = getattr(self._router, "responder", None)

@@ -67,7 +67,10 @@ class InboundRequest(Request):
         """Have the request cancelled when its deadline passes."""
         if self.deadline is not None:
             error = DeadlineExceededError("the deadline has passed")
-            self._timer = self._endpoint.timers.schedule(self.deadline, partial(self.cancel, error))
+            timer = self._timer = self._endpoint.timers.schedule(self.deadline, partial(self.cancel, error))
+            if self.done:
+                # The Pool was closed by another thread meanwhile.
+                self._endpoint.timers.cancel(timer)
 
     def read(self) -> None:
         """
@@ -93,16 +96,25 @@ class InboundRequest(Request):
 
     def acknowledge(self) -> None:
         """Send None as the one reply; whatever comes later is not sent."""
-        self.reply(Answer(None))
+        reply = self.take_reply(Answer(None))
+        if reply is not None:
+            send_reply(self._endpoint, reply)
 
-    def reply(self, outcome: Answer | Failure) -> None:
-        """Send the outcome, if somebody waits for it."""
+    def take_reply(self, outcome: Answer | Failure) -> Message | None:
+        """
+        Return the message that answers the request; None when nobody waits for it.
+
+        Whoever gets it sends it: there is no second one.
+        """
         self._frame = None
         timer = self._timer
         if timer is not None:
             self._endpoint.timers.cancel(timer)
-        if self.stop_awaiting():
-            self.sent_bytes = _send_outcome(self._endpoint, self.caller_id, self._reply_to, self.number, outcome)
+        if not self.stop_awaiting():
+            return None
+        reply = make_reply(self._endpoint, self.caller_id, self._reply_to, self.number, outcome)
+        self.sent_bytes = len(reply.data)
+        return reply
 
     def stop_awaiting(self) -> bool:
         """
@@ -115,21 +127,25 @@ class InboundRequest(Request):
             return awaited
 
 
-def refuse(message: Message, endpoint: Endpoint, error: Error) -> int:
-    """
-    Answer a message that did not become a request.
-
-    :returns: The size of what was sent.
-    """
-    number = error.details.get("number", 0)
+def make_refusal(message: Message, endpoint: Endpoint, error: Error) -> Message | None:
+    """Return the answer to a message that did not become a request; None when it wants no answer."""
     if not message.reply_to:
-        return 0
-    return _send_outcome(endpoint, message.src_id, message.reply_to, number, Failure(error))
+        return None
+    number = error.details.get("number", 0)
+    return make_reply(endpoint, message.src_id, message.reply_to, number, Failure(error))
 
 
-def _send_outcome(endpoint: Endpoint, dst_id: int, handle: int, number: int, outcome: Answer | Failure) -> int:
-    router = endpoint.router
-    limit = router.max_message_size
+def make_reply(endpoint: Endpoint, dst_id: int, handle: int, number: int, outcome: Answer | Failure) -> Message:
+    """
+    Return the message that tells an outcome.
+
+    An answer that cannot be encoded, or is larger than the router takes, becomes an error.
+
+    :param dst_id: The context that has asked.
+    :param handle: Its reply handle.
+    :param number: The number of its call.
+    """
+    limit = endpoint.router.max_message_size
     try:
         body = outcome.body()
         if body.size_bytes + PREFIX_BYTES > limit:
@@ -138,10 +154,12 @@ def _send_outcome(endpoint: Endpoint, dst_id: int, handle: int, number: int, out
         outcome = Failure(exc)
         body = outcome.body()
     data = frame(outcome.kind, number, body)
-    message = mitogen.core.Message(data=data, enc=mitogen.core.Message.ENC_BIN, dst_id=dst_id, handle=handle)
+    return mitogen.core.Message(data=data, enc=mitogen.core.Message.ENC_BIN, dst_id=dst_id, handle=handle)
+
+
+def send_reply(endpoint: Endpoint, reply: Message) -> None:
+    """Send a reply. That the broker has exited meanwhile is no error: so has the way to the caller."""
     try:
-        router.route(message)
+        endpoint.router.route(reply)
     except mitogen.core.Error as exc:
-        LOG.debug("cannot answer context %d: %s", dst_id, exc)
-        return 0
-    return len(data)
+        LOG.debug("cannot answer context %d: %s", reply.dst_id, exc)

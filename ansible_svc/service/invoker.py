@@ -161,6 +161,11 @@ class Invoker:
         :param ended: Called when the method has come to its end, be it by a Deferred, and whether or not
             the request was still open.
         """
+        if request.done:
+            # Cancelled while it waited for its turn.
+            if ended is not None:
+                ended()
+            return
         started = time.monotonic()
 
         def settle(outcome: Answer | Failure) -> None:

@@ -32,7 +32,7 @@ from ansible_svc.errors import (
 from ansible_svc.service.counters import UNKNOWN, Counters
 from ansible_svc.service.endpoint import endpoint_of
 from ansible_svc.service.hosting import Host
-from ansible_svc.service.inbound import InboundRequest, refuse
+from ansible_svc.service.inbound import InboundRequest, make_refusal, send_reply
 from ansible_svc.service.outcome import Failure
 from ansible_svc.service.request import Request
 from ansible_svc.service.table import RequestTable
@@ -273,8 +273,11 @@ class Pool:
             self._requests.add(request)
         except Error as exc:
             LOG.warning("refused a message of context %d: %s", message.src_id, exc)
-            sent_bytes = refuse(message, self._endpoint, exc)
+            reply = make_refusal(message, self._endpoint, exc)
+            sent_bytes = 0 if reply is None else len(reply.data)
             self._counters.ended(UNKNOWN, UNKNOWN, refused=True, bytes_in=len(message.data), bytes_out=sent_bytes)
+            if reply is not None:
+                send_reply(self._endpoint, reply)
             return
         request.watch_deadline()
         self._workers.submit(self._serve, request)
@@ -317,6 +320,9 @@ class Pool:
             self._dispatch(request)
 
     def _dispatch(self, request: Request) -> None:
+        if request.done:
+            # Cancelled while it was parked.
+            return
         try:
             invoker = self._host.find(request, self._dispatch)
             if invoker is not None:
@@ -344,8 +350,11 @@ class Pool:
                 type(outcome.error).__name__,
                 exc_info=outcome.error,
             )
-        request.reply(outcome)
+        reply = request.take_reply(outcome)
+        # Counted before it is sent, so that a caller who has its answer finds itself counted.
         self._count(request, outcome, request.sent_bytes)
+        if reply is not None:
+            send_reply(self._endpoint, reply)
 
     def _count(self, request: Request, outcome: Answer | Failure, sent_bytes: int = 0) -> None:
         service, method = self._host.counted_names(request)
