@@ -215,7 +215,6 @@ class Access:
         return self._contexts.host(place.identity, place.candidates)
 
     def _ask(self, call: Call) -> Any:
-        """Wait for an answer, in such a way that the task can be cancelled meanwhile."""
+        """Wait for an answer, within the limits of the task that asks."""
         self._count("round_trips", 1)
-        with current_run().waiting_for(call):
-            return call.result()
+        return current_run().wait(call)

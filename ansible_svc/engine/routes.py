@@ -49,6 +49,21 @@ THREADED_ACTIONS = frozenset(
         "validate_argument_spec",
     )
 )
+# Those of them that wait for no managed host: only ansible-core's alarm can end them in time.
+_WITHOUT_HOST = frozenset(
+    f"action/{name}"
+    for name in (
+        "add_host",
+        "assert",
+        "debug",
+        "fail",
+        "group_by",
+        "include_vars",
+        "set_fact",
+        "set_stats",
+        "validate_argument_spec",
+    )
+)
 _SH_NAMES = frozenset(("sh", "ansible.builtin.sh", "ansible.legacy.sh", "/bin/sh", "/bin/bash", "bash"))
 
 
@@ -89,13 +104,13 @@ def route(task: Any, task_vars: dict[str, Any], templar: Any, options: dict[str,
     ):
         if reason:
             return Route(Way.STOCK, reason)
-    if task.timeout:
-        return Route(Way.FORKED, "it has a timeout")
     if task.action in options["fork_actions"]:
         return Route(Way.FORKED, f"fork_actions names {task.action}")
     plugin = _action_plugin(task.action, task.collections)
     if core_plugin(plugin) not in THREADED_ACTIONS and task.action not in options["thread_actions"]:
         return Route(Way.FORKED, f"action plugin {task.action} is not known to be safe on threads")
+    if task.timeout and core_plugin(plugin) in _WITHOUT_HOST:
+        return Route(Way.FORKED, "it has a timeout and waits for no managed host")
     return NATIVE
 
 

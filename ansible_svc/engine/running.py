@@ -6,10 +6,11 @@ from __future__ import annotations
 
 import contextlib
 import threading
-from collections.abc import Iterator
-from typing import TYPE_CHECKING
+import time
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any
 
-from ansible_svc.errors import CancelledError
+from ansible_svc.errors import CancelledError, DeadlineExceededError
 
 if TYPE_CHECKING:
     from ansible_svc.service import Call
@@ -20,7 +21,7 @@ _current = threading.local()
 class Run:
     """One run of a task on a thread.
 
-    Threads: ``waiting_for`` is used by the task's thread, ``cancel`` by any.
+    Threads: ``cancel`` is used by any thread, the rest by the task's.
     Guarded by ``_lock``: the call that is waited for, and whether the run was cancelled.
     """
 
@@ -28,6 +29,7 @@ class Run:
         self._lock = threading.Lock()
         self._call: Call | None = None
         self._cancelled = False
+        self._limit: tuple[float, Callable[[], BaseException]] | None = None
 
     @contextlib.contextmanager
     def waiting_for(self, call: Call) -> Iterator[None]:
@@ -42,6 +44,30 @@ class Run:
         finally:
             with self._lock:
                 self._call = None
+
+    def wait(self, call: Call) -> Any:
+        """Return a call's result; when the run's limit passes before that, cancel the call and raise the limit's error.
+
+        Raises whatever Call.result does.
+        """
+        with self.waiting_for(call):
+            if self._limit is None:
+                return call.result()
+            ends, error = self._limit
+            try:
+                return call.result(max(0.0, ends - time.monotonic()))
+            except DeadlineExceededError:
+                call.cancel()
+                raise error() from None
+
+    @contextlib.contextmanager
+    def limit(self, seconds: float, error: Callable[[], BaseException]) -> Iterator[None]:
+        """Let waits inside the block end, with an error, when so many seconds have passed since it began."""
+        self._limit = time.monotonic() + seconds, error
+        try:
+            yield
+        finally:
+            self._limit = None
 
     def check(self) -> None:
         """Raise CancelledError when the run was cancelled."""

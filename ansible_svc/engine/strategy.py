@@ -19,6 +19,7 @@ from ansible_svc.compat.task_context import task_context
 from ansible_svc.compat.task_run import TaskSpec, run_task
 from ansible_svc.compat.worker import forked_worker, stock_worker
 from ansible_svc.engine.access import Access
+from ansible_svc.engine.executor import ThreadTaskExecutor
 from ansible_svc.engine.fork_gateway import Gateway
 from ansible_svc.engine.loaders import Loaders
 from ansible_svc.engine.mixin import Mixin
@@ -93,7 +94,9 @@ class NativeStrategy(Mixin):
     def _svc_start(self, spec: TaskSpec, index: int, chosen: Route) -> None:
         tqm = self._tqm
         if chosen.way is Way.NATIVE:
-            thread = ThreadWorker(lambda: run_task(spec, self._svc.loaders), self._svc_on_end, task_context())
+            thread = ThreadWorker(
+                lambda: run_task(spec, self._svc.loaders, ThreadTaskExecutor), self._svc_on_end, task_context()
+            )
             self._workers[index] = thread
             tqm.send_callback("v2_runner_on_start", spec.host, spec.task)
             thread.start(self._svc.threads)

@@ -1,0 +1,42 @@
+# Copyright: (c) 2026, The ansible_svc project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""ansible-core's TaskExecutor for tasks on threads: ``timeout:`` without SIGALRM.
+
+TaskExecutor runs an action under an alarm when its task has a timeout, and only a main thread can have alarms. Here the
+action itself is wrapped: while it runs, the task's Run has a limit, and what waits for a managed host then waits no
+longer than that. The far side is told, and kills the module with its whole process group.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ansible._internal._errors._task_timeout import TaskTimeoutError
+from ansible.executor.task_executor import TaskExecutor
+
+from ansible_svc.engine.running import current_run
+
+
+class ThreadTaskExecutor(TaskExecutor):
+    """Executes one task on the present thread."""
+
+    def _get_action_handler_with_module_context(self, templar: Any) -> Any:
+        """Return the action plugin, with its run() limited when the task has a timeout.
+
+        TaskExecutor asks for the plugin right before each attempt and reads the task's timeout right after; it is
+        hidden from it until the attempt has begun. A timeout that TaskExecutor would reject stays for it to reject.
+        """
+        handler, context = super()._get_action_handler_with_module_context(templar)
+        timeout = self._task.timeout
+        if isinstance(timeout, int) and 0 < timeout <= TaskTimeoutError._MAX_TIMEOUT:
+            self._task.timeout = 0
+            handler.run = self._limited(handler.run, timeout)
+        return handler, context
+
+    def _limited(self, run: Any, timeout_s: int) -> Any:
+        def limited_run(*args: Any, **kwargs: Any) -> Any:
+            self._task.timeout = timeout_s
+            with current_run().limit(timeout_s, lambda: TaskTimeoutError(timeout_s)):
+                return run(*args, **kwargs)
+
+        return limited_run
