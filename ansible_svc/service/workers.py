@@ -23,7 +23,7 @@ class Workers:
 
     The queue itself has no bound; the Pool bounds what leads to jobs.
 
-    Threads: any thread may call any method. Guarded by `_lock`: `busy`, `busy_high_water`.
+    Threads: any thread may call any method. Guarded by `_lock`: `_jobs`, `busy` and the high-water marks.
 
     :param size: Number of threads. They are started at once and are daemons: a process need not wait for
         a method that does not end.
@@ -32,6 +32,8 @@ class Workers:
     def __init__(self, size: int) -> None:
         self._queue: SimpleQueue[tuple[Callable[..., object], tuple[Any, ...]] | None] = SimpleQueue()
         self._lock = threading.Lock()
+        #: Jobs that wait or run.
+        self._jobs = 0
         #: How many threads run a job now.
         self.busy = 0
         #: The most threads that ever ran a job at the same time.
@@ -47,16 +49,16 @@ class Workers:
 
     @property
     def queue_length(self) -> int:
-        """Return how many jobs wait for a thread."""
-        return self._queue.qsize()
+        """Return how many jobs have not begun yet."""
+        with self._lock:
+            return self._jobs - self.busy
 
     def submit(self, func: Callable[..., object], *args: Any) -> None:
         """Have a function called on one of the threads. Never blocks."""
+        with self._lock:
+            self._jobs += 1
+            self.queue_high_water = max(self.queue_high_water, self._jobs - self.busy)
         self._queue.put((func, args))
-        length = self._queue.qsize()
-        if length > self.queue_high_water:
-            # Two threads may write at once; the loser is off by what arrived in between.
-            self.queue_high_water = length
 
     def stop(self) -> None:
         """Let each thread end after the jobs that wait now. Never blocks."""
@@ -92,6 +94,7 @@ class Workers:
                 LOG.exception("a job of the Pool failed")
             finally:
                 with self._lock:
+                    self._jobs -= 1
                     self.busy -= 1
             # Do not hold on to the last request while waiting for the next one.
             del job, func, args

@@ -10,7 +10,16 @@ from typing import Any
 import pytest
 
 from ansible_svc import errors
-from ansible_svc.service import AllowAny, DeduplicatingService, Service, call, call_async, configure_children, expose
+from ansible_svc.service import (
+    AllowAny,
+    DeduplicatingService,
+    Pool,
+    Service,
+    call,
+    call_async,
+    configure_children,
+    expose,
+)
 from tests.integration.service.conftest import Controller, eventually
 from tests.integration.service.remote import PATIENCE_S, Remote
 
@@ -76,11 +85,17 @@ def ask_all(contexts: list[Any], service: type[Service], method: str, **kwargs: 
     ]
 
 
+def all_wait(pool: Pool) -> bool:
+    """Return whether all requests have come, one of them runs, and all others wait for it."""
+    statistics = pool.statistics()
+    return (statistics.open_requests, statistics.queue_length, statistics.busy_threads) == (REQUESTS, 0, 1)
+
+
 def test_200_equal_requests_run_once_and_use_one_thread(controller: Controller, contexts: list[Any]) -> None:
     pool = controller.pool(Builder, size=4)
     builder = pool.service(Builder)
     calls = ask_all(contexts, Builder, "build", what="x")
-    eventually(lambda: pool.statistics().open_requests == REQUESTS and pool.statistics().queue_length == 0)
+    eventually(lambda: all_wait(pool))
     assert pool.statistics().busy_threads == 1
     # One that dies while it waits disturbs nobody.
     with pytest.raises(errors.DisconnectedError):
@@ -101,7 +116,7 @@ def test_200_equal_requests_run_once_and_use_one_thread(controller: Controller, 
 def test_a_failure_reaches_all_and_is_not_kept(controller: Controller, contexts: list[Any]) -> None:
     pool = controller.pool(Builder, size=4)
     calls = ask_all(contexts, Builder, "fail")
-    eventually(lambda: pool.statistics().open_requests == REQUESTS and pool.statistics().queue_length == 0)
+    eventually(lambda: all_wait(pool))
     pool.service(Builder).release.set()
     for item in calls:
         with pytest.raises(ValueError, match="cannot be built"):

@@ -96,3 +96,8 @@ def eventually(condition: Callable[[], bool]) -> None:
         done.wait(0.002)
         waited += 0.002
         assert waited < PATIENCE_S, "it did not happen"
+
+
+def settled(pool: Pool, running: int = 1) -> bool:
+    """Return whether every request has found its place: so many methods run, and all others wait or are done."""
+    return pool.statistics().queue_length == 0 and pool.statistics().busy_threads == running

@@ -10,7 +10,7 @@ from ansible_svc import errors
 from ansible_svc.service import call, call_async
 
 from . import activated
-from .conftest import PATIENCE_S, Stage, eventually
+from .conftest import PATIENCE_S, Stage, eventually, settled
 
 PACKAGE = activated.__name__.rpartition(".")[0]
 
@@ -90,7 +90,7 @@ def test_calls_that_come_meanwhile_wait_without_a_thread(stage: Stage) -> None:
     down = stage.controller.context_by_id(1)
     calls = [call_async(down, activated.Slow, "echo", value=value) for value in range(10)]
     assert activated.constructing.wait(PATIENCE_S)
-    eventually(lambda: pool.statistics().queue_length == 0)
+    eventually(lambda: settled(pool))
     assert call(down, activated.Plain, "echo", value=1) == 1
     activated.may_construct.set()
     assert [item.result(PATIENCE_S) for item in calls] == list(range(10))

@@ -12,7 +12,7 @@ from ansible_svc.service import call, call_async, notify
 from ansible_svc.service.calls import Call
 from ansible_svc.service.endpoint import endpoint_of
 
-from .conftest import PATIENCE_S, Gate, Stage, eventually
+from .conftest import PATIENCE_S, Gate, Stage, eventually, settled
 from .echo import Echo
 
 
@@ -67,7 +67,7 @@ def test_a_request_whose_deadline_passes_in_the_queue_never_runs(stage: Stage, g
         late.result(PATIENCE_S)
     gate.open()
     assert first.result(PATIENCE_S) == "waited"
-    eventually(lambda: pool.statistics().queue_length == 0)
+    eventually(lambda: settled(pool, 0))
     assert gate.entered == 1
 
 

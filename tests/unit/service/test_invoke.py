@@ -22,7 +22,7 @@ from ansible_svc.service import (
 )
 from ansible_svc.service.policy import AllowAny
 
-from .conftest import PATIENCE_S, Gate, Stage, eventually
+from .conftest import PATIENCE_S, Gate, Stage, eventually, settled
 
 
 class Local(Service):
@@ -196,7 +196,7 @@ def test_equal_requests_from_inside_and_outside_run_once(stage: Stage, gate: Gat
     locals_ = [InThread(pool.invoke, LocalBuilding, "build", what="x") for _ in range(10)]
     gate.await_entered()
     remote = call_async(stage.up(stage.host(1)), LocalBuilding, "build", what="x")
-    eventually(lambda: pool.statistics().open_requests == 11 and pool.statistics().queue_length == 0)
+    eventually(lambda: pool.statistics().open_requests == 11 and settled(pool, 0))
     gate.open()
     results = [item.result() for item in locals_]
     assert all(item is results[0] for item in results)

@@ -23,7 +23,7 @@ from ansible_svc.service import (
     expose,
 )
 
-from .conftest import PATIENCE_S, Gate, Stage, eventually
+from .conftest import PATIENCE_S, Gate, Stage, eventually, settled
 
 
 class Counting(Service):
@@ -130,7 +130,7 @@ def test_a_serialized_invoker_runs_one_at_a_time_in_order_and_holds_one_thread(s
     up = stage.up(stage.host(1))
     calls = [call_async(up, Serialized, "enter", number=number) for number in range(8)]
     gate.await_entered()
-    eventually(lambda: pool.statistics().queue_length == 0)
+    eventually(lambda: settled(pool))
     gate.open()
     assert [item.result(PATIENCE_S) for item in calls] == list(range(8))
     service = pool.service(Serialized)
@@ -156,7 +156,7 @@ def test_one_that_is_cancelled_while_it_waits_never_runs(stage: Stage, gate: Gat
     gate.await_entered()
     second = call_async(up, Serialized, "enter", number=1)
     third = call_async(up, Serialized, "enter", number=2)
-    eventually(lambda: pool.statistics().queue_length == 0)
+    eventually(lambda: settled(pool))
     second.cancel()
     gate.open()
     assert (first.result(PATIENCE_S), third.result(PATIENCE_S)) == (0, 2)
@@ -225,7 +225,7 @@ def test_equal_requests_run_once_and_use_one_thread(stage: Stage, gate: Gate) ->
     ups = [stage.up(stage.host(number)) for number in range(1, 11)]
     calls = [call_async(up, Building, "build", what={"a": [1], "b": 2}) for up in ups for _ in range(20)]
     gate.await_entered()
-    eventually(lambda: pool.statistics().queue_length == 0)
+    eventually(lambda: settled(pool))
     # The other thread is free: it serves this while 200 wait.
     assert call(ups[0], Building, "anything", value=0) == 0
     gate.open()
@@ -298,7 +298,7 @@ def test_requesters_who_leave_disturb_nobody(stage: Stage, gate: Gate) -> None:
     calls = [call_async(stage.up(host), Building, "watched", what=1) for host in hosts[:3]]
     calls.append(call_async(stage.up(hosts[3]), Building, "watched", timeout_s=5, what=1))
     gate.await_entered()
-    eventually(lambda: pool.statistics().queue_length == 0)
+    eventually(lambda: settled(pool))
     calls[0].cancel()
     stage.network.disconnect(2)
     stage.clock.advance(6)
@@ -316,7 +316,7 @@ def test_when_the_last_requester_leaves_the_method_is_told(stage: Stage, gate: G
     up = stage.up(stage.host(1))
     calls = [call_async(up, Building, "watched", what=1) for _ in range(3)]
     gate.await_entered()
-    eventually(lambda: pool.statistics().queue_length == 0)
+    eventually(lambda: settled(pool))
     for item in calls:
         assert not Building.cancelled.is_set()
         item.cancel()
@@ -334,7 +334,7 @@ def test_equal_requests_can_wait_for_one_deferred(stage: Stage) -> None:
     pool = stage.pool(Building, size=1)
     up = stage.up(stage.host(1))
     calls = [call_async(up, Building, "later") for _ in range(10)]
-    eventually(lambda: len(Building.deferreds) == 1 and pool.statistics().queue_length == 0)
+    eventually(lambda: len(Building.deferreds) == 1 and settled(pool, 0))
     assert call(up, Building, "anything", value=1) == 1
     Building.deferreds[0].resolve("later")
     assert [item.result(PATIENCE_S) for item in calls] == ["later"] * 10
