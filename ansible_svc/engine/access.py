@@ -8,10 +8,12 @@ A forked worker has the same interface over a socket (see fork_gateway.py), so a
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import contextlib
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from ansible_svc.engine.preparing import AddMode, CopyFile, MakeDirectory, Preparation, WriteBytes
 from ansible_svc.engine.running import current_run
 from ansible_svc.services.contexts import ContextService
 from ansible_svc.services.files import FileService
@@ -102,10 +104,11 @@ class Access:
         bundle: Bundle | None = self._pool.invoke(ModuleService, "bundle", name=name, path=path)
         return bundle
 
-    def run_module(self, place: Place, call: ModuleCall) -> Finished | str:
-        """Run a module; a string tells why that interpreter cannot run it natively (it was not started then).
+    def run_module(self, place: Place, call: ModuleCall, before: Sequence[Preparation] = ()) -> Finished | str:
+        """Run a module after some preparations.
 
-        Raises transport.failures, service errors.
+        Returns how it ended, or why that interpreter cannot run it natively (it was not started then). Raises as
+        prepare().
         """
         host = self._host(place)
         bundle = call.bundle
@@ -118,88 +121,78 @@ class Access:
             "cwd": call.directory,
         }
         self._modules.count_use(call.path)
-        while True:
-            manifest, digests = host.lacks(bundle)
-            pack = self._modules.pack(digests) if digests else b""
-            self._count("bytes_sent", len(pack) + len(call.arguments))
-            answer = self._ask(
-                host.call_async(
-                    "run_module",
-                    bundle=bundle.name,
-                    manifest=manifest,
-                    digests=digests,
-                    pack=pack,
-                    interpreter=call.interpreter,
-                    module=module,
-                    arguments=call.arguments,
+        with self._wired(host, before) as wired:
+            while True:
+                manifest, digests = host.lacks(bundle)
+                pack = self._modules.pack(digests) if digests else b""
+                self._count("bytes_sent", len(pack) + len(call.arguments))
+                answer = self._ask(
+                    host.call_async(
+                        "run_module",
+                        bundle=bundle.name,
+                        manifest=manifest,
+                        digests=digests,
+                        pack=pack,
+                        interpreter=call.interpreter,
+                        module=module,
+                        arguments=call.arguments,
+                        before=wired,
+                    )
                 )
-            )
-            if "missing" not in answer:
-                break
-            if manifest is not None and not answer["missing"]:
-                raise RuntimeError(f"the agent on {place.identity.login.host} does not accept bundle {bundle.name}")
-            host.forgot(bundle, answer["missing"])
+                if "missing" not in answer:
+                    break
+                if manifest is not None and not answer["missing"]:
+                    raise RuntimeError(f"the agent on {place.identity.login.host} refuses bundle {bundle.name}")
+                host.forgot(bundle, answer["missing"])
         host.holds(bundle)
         if "unusable" in answer:
             return str(answer["unusable"])
         return Finished(answer["rc"], answer["out"], answer["err"])
 
     def exec_command(
-        self, place: Place, argv: Sequence[str], stdin: bytes, directory: str | None, terminal: bool
+        self,
+        place: Place,
+        argv: Sequence[str],
+        stdin: bytes,
+        directory: str | None,
+        terminal: bool,
+        before: Sequence[Preparation] = (),
     ) -> Finished:
-        """Run a command on a host. Raises transport.failures, service errors."""
+        """Run a command on a host after some preparations. Raises as prepare()."""
+        host = self._host(place)
         self._count("bytes_sent", len(stdin))
-        answer = self._ask(
-            self._host(place).call_async(
-                "exec_command", argv=list(argv), stdin=stdin, cwd=directory, env={}, pty=terminal
+        with self._wired(host, before) as wired:
+            answer = self._ask(
+                host.call_async(
+                    "exec_command", argv=list(argv), stdin=stdin, cwd=directory, env={}, pty=terminal, before=wired
+                )
             )
-        )
         return Finished(answer["rc"], answer["out"], answer["err"])
 
-    def make_directory(self, place: Place, path: str, mode: int) -> str:
-        """Create a directory on a host; see AgentService.make_directory."""
-        return str(self._ask(self._host(place).call_async("make_directory", path=path, mode=mode)))
+    def prepare(self, place: Place, before: Sequence[Preparation]) -> None:
+        """Carry out preparations on a host.
 
-    def remove_tree(self, place: Place, path: str) -> None:
-        """Remove a file or directory on a host; see AgentService.remove_tree."""
-        self._ask(self._host(place).call_async("remove_tree", path=path))
-
-    def add_mode(self, place: Place, paths: Sequence[str], bits: int) -> None:
-        """Add permission bits to files on a host; see AgentService.add_mode."""
-        self._ask(self._host(place).call_async("add_mode", paths=list(paths), bits=bits))
-
-    def put_file(self, place: Place, local_path: str, path: str) -> None:
-        """Copy a file of the controller to a host.
-
-        The file is read once for all hosts. Small content travels with the request; for larger the host is granted
-        the digest for as long as the request lasts, and calls back for it in pieces.
-
-        Raises transport.failures, service errors, store.FileAccessError, store.SourceChangedError.
+        Raises transport.failures, service errors, store.FileAccessError (of a local file), PreparationError.
         """
         host = self._host(place)
+        with self._wired(host, before) as wired:
+            self._ask(host.call_async("prepare", before=wired))
+
+    def read_small(self, local_path: str) -> tuple[bytes, int] | None:
+        """Return the content and the permission bits of a local file that is small enough to travel with a request.
+
+        The file is read once however many tasks ask. Raises store.FileAccessError, store.SourceChangedError.
+        """
         offer = self._files.offer(local_path)
         content = self._files.content(offer.digest) if offer.size <= _PUSHED_BYTES else None
-        if content is not None:
-            self._write_file(host, path, offer.digest, offer.size, offer.mode & 0o777, content)
-            self._count("files_pushed", 1)
-            return
-        with self._files.granted(host.context.context_id, offer.digest):
-            self._count("bytes_sent", offer.size)
-            self._write_file(host, path, offer.digest, offer.size, offer.mode & 0o777, None)
+        if content is None:
+            return None
+        self._count("files_pushed", 1)
+        return content, offer.mode & 0o777
 
-    def put_bytes(self, place: Place, data: bytes, path: str) -> None:
-        """Write a file on a host, readable by its owner only. Raises as put_file."""
-        host = self._host(place)
-        if len(data) <= _PUSHED_BYTES:
-            self._write_file(host, path, digest_bytes(data), len(data), 0o600, data)
-            return
-        digest = self._files.put(data, keep=True)
-        try:
-            with self._files.granted(host.context.context_id, digest):
-                self._count("bytes_sent", len(data))
-                self._write_file(host, path, digest, len(data), 0o600, None)
-        finally:
-            self._files.discard(digest)
+    def remove(self, place: Place, path: str) -> None:
+        """Have a file or directory removed on a host, without waiting for it."""
+        self._host(place).notify("remove", path=path)
 
     def fetch_file(self, place: Place, path: str, local_path: str) -> None:
         """Copy a file of a host to the controller. Raises as services.files_download.download."""
@@ -207,9 +200,29 @@ class Access:
         self._count("round_trips", 1)
         download(host.call_async, path, local_path)
 
-    def _write_file(self, host: Host, path: str, digest: str, size: int, mode: int, content: bytes | None) -> None:
-        self._count("bytes_sent", len(content or b""))
-        self._ask(host.call_async("write_file", path=path, digest=digest, size=size, mode=mode, content=content))
+    @contextlib.contextmanager
+    def _wired(self, host: Host, before: Sequence[Preparation]) -> Iterator[list[dict[str, Any]]]:
+        """Give the form in which preparations travel; what the host has to call back for is granted meanwhile.
+
+        A file is read once for all hosts, which fetch it in pieces.
+        """
+        with contextlib.ExitStack() as grants:
+            wired: list[dict[str, Any]] = []
+            for preparation in before:
+                match preparation:
+                    case MakeDirectory(path, mode, own):
+                        wired.append({"do": "mkdir", "path": path, "mode": mode, "own": own})
+                    case AddMode(paths, bits):
+                        wired.append({"do": "add_mode", "paths": list(paths), "bits": bits})
+                    case CopyFile(local_path, path):
+                        offer = self._files.offer(local_path)
+                        grants.enter_context(self._files.granted(host.context.context_id, offer.digest))
+                        self._count("bytes_sent", offer.size)
+                        wired.append(_write(path, offer.digest, offer.size, offer.mode & 0o777, None))
+                    case WriteBytes(path, data, mode):
+                        self._count("bytes_sent", len(data))
+                        wired.append(_write(path, digest_bytes(data), len(data), mode, data))
+            yield wired
 
     def _host(self, place: Place) -> Host:
         return self._contexts.host(place.identity, place.candidates)
@@ -218,3 +231,7 @@ class Access:
         """Wait for an answer, within the limits of the task that asks."""
         self._count("round_trips", 1)
         return current_run().wait(call)
+
+
+def _write(path: str, digest: str, size: int, mode: int, content: bytes | None) -> dict[str, Any]:
+    return {"do": "write", "path": path, "digest": digest, "size": size, "mode": mode, "content": content}

@@ -15,6 +15,7 @@ import json
 import os
 import shlex
 import signal
+import sys
 from typing import Any
 
 from ansible import constants as C
@@ -28,9 +29,9 @@ from ansible.utils.display import Display
 from ansible_svc.compat.module_build import interpreter_line, open_files_limit, placeholder
 from ansible_svc.engine.access import Access, Finished, ModuleCall
 from ansible_svc.engine.ansible_errors import as_ansible
-from ansible_svc.engine.connections import NativeConnection, laid_over
+from ansible_svc.engine.connections import NativeConnection, TemporaryDirectoryFailed, laid_over
 from ansible_svc.engine.mixin import Mixin
-from ansible_svc.errors import RemoteError
+from ansible_svc.engine.preparing import AddMode, MakeDirectory, WriteBytes
 from ansible_svc.transport.failures import BecomeFailed
 
 display = Display()
@@ -187,8 +188,10 @@ class NativeAction(Mixin):
 
     def _svc_run_module(self, connection: NativeConnection, call: ModuleCall, become: bool) -> Finished | str:
         try:
-            with as_ansible(connection):
-                return self.svc_access.run_module(connection.svc_place(become), call)
+            return connection.svc_run_module(call, become)
+        except TemporaryDirectoryFailed:
+            self._svc_fail_in_stock_words()
+            raise
         except BecomeFailed as failure:
             return Finished(1, b"", f"{failure}\n".encode())
 
@@ -233,6 +236,9 @@ class NativeAction(Mixin):
         terminal = connection.svc_wants_terminal(in_data, sudoable)
         try:
             finished = connection.svc_run(argv, in_data, become, terminal)
+        except TemporaryDirectoryFailed:
+            self._svc_fail_in_stock_words()
+            raise
         except BecomeFailed as failure:
             return Finished(1, b"", f"{failure}\n".encode())
         if terminal:
@@ -253,29 +259,41 @@ class NativeAction(Mixin):
 
     # files
 
+    def cleanup(self, force: bool = False) -> None:
+        """Clean up as the base class; what was prepared and not yet sent is sent now, unless the action failed."""
+        super().cleanup(force)
+        connection = self._connection
+        if isinstance(connection, NativeConnection) and connection.svc_before:
+            if sys.exc_info()[0] is None:
+                connection.svc_flush()
+            connection.svc_before.clear()
+
     def _make_tmp_path(self, remote_user: str | None = None) -> str:
-        """Create the task's temporary directory on the host without a shell where that means the same."""
+        """Name the task's temporary directory; it is made with the next request to the host."""
         connection = self._svc
-        if connection is None or self._is_become_unprivileged():
+        if connection is None or self._is_become_unprivileged() or C.DEFAULT_KEEP_REMOTE_FILES:
+            return str(super()._make_tmp_path(remote_user))
+        parent = str(self.get_shell_option("remote_tmp", default="~/.ansible/tmp"))
+        if parent.startswith("~/"):
+            with as_ansible(connection):
+                home = self.svc_access.facts(connection.svc_place(become=False))["home"]
+            parent = os.path.join(home, parent[2:])
+        if not parent.startswith("/") or "$" in parent:  # the shell's to expand
             return str(super()._make_tmp_path(remote_user))
         shell = self._connection._shell
-        parent = str(self.get_shell_option("remote_tmp", default="~/.ansible/tmp"))
-        if "$" in parent:  # the shell's to expand
-            return str(super()._make_tmp_path(remote_user))
         path = os.path.join(parent, shell._generate_temp_dir_name())
-        try:
-            with as_ansible(connection):
-                created = self.svc_access.make_directory(connection.svc_place(become=False), path, 0o700)
-        except AnsibleError as error:
-            if not isinstance(error.__cause__, RemoteError):
-                raise
-            return str(super()._make_tmp_path(remote_user))  # it fails too, in ansible-core's words
+        # an async job removes its directory by itself, when it is done
+        connection.svc_before.append(MakeDirectory(path, 0o700, own=not self._task.async_val))
         self._cleanup_remote_tmp = True
-        shell.tmpdir = created + "/"
+        shell.tmpdir = path + "/"
         return str(shell.tmpdir)
 
+    def _svc_fail_in_stock_words(self) -> None:
+        """Make the temporary directory as ansible-core does, which fails as well and says why as ansible-core does."""
+        super()._make_tmp_path()
+
     def _remove_tmp_path(self, tmp_path: str | None, force: bool = False) -> None:
-        """Remove the task's temporary directory."""
+        """Have the task's temporary directory removed, without waiting for it."""
         shell = self._connection._shell
         if tmp_path is None and shell.tmpdir:
             tmp_path = shell.tmpdir
@@ -285,41 +303,44 @@ class NativeAction(Mixin):
         if connection is None:
             super()._remove_tmp_path(tmp_path, force)
             return
-        try:
-            with as_ansible(connection):
-                self.svc_access.remove_tree(connection.svc_place(become=False), tmp_path.rstrip("/"))
-        except AnsibleError as error:
-            if not isinstance(error.__cause__, RemoteError):
-                raise
-            display.warning(f"Error deleting remote temporary files (rc: 1, stderr: {error}}})")
+        path = tmp_path.rstrip("/")
+        if any(isinstance(item, MakeDirectory) and item.path == path for item in connection.svc_before):
+            connection.svc_before.clear()  # nothing of it was needed: neither the directory nor what was to go there
         else:
-            shell.tmpdir = None
+            with as_ansible(connection):
+                self.svc_access.remove(connection.svc_place(become=False), path)
+        shell.tmpdir = None
+
+    def _transfer_file(self, local_path: str, remote_path: str) -> str:
+        """Have a file of the controller copied with the next request to the host."""
+        connection = self._svc
+        if connection is None or not os.path.exists(local_path):
+            return str(super()._transfer_file(local_path, remote_path))
+        display.vvv(f"PUT {local_path} TO {remote_path}", host=self._play_context.remote_addr)
+        connection.svc_copy(local_path, remote_path)
+        if os.path.realpath(local_path).startswith(os.path.realpath(C.DEFAULT_LOCAL_TMP) + os.sep):
+            connection.svc_flush_copies()  # the action may remove it at any time
+        return remote_path
 
     def _transfer_data(self, remote_path: str, data: str | bytes) -> str:
-        """Write data to a file on the host."""
+        """Have data written to a file with the next request to the host."""
         connection = self._svc
         if connection is None or C.DEFAULT_KEEP_REMOTE_FILES or len(data) > _KEPT_IN_MEMORY_BYTES:
             return str(super()._transfer_data(remote_path, data))
         if isinstance(data, str):
             data = data.encode(errors="surrogateescape")
         display.vvv(f"PUT ({len(data)} bytes) TO {remote_path}", host=self._play_context.remote_addr)
-        connection.svc_put_bytes(data, remote_path)
+        connection.svc_before.append(WriteBytes(remote_path, data))
         return remote_path
 
     def _remote_chmod(self, paths: list[str], mode: str, sudoable: bool = False) -> dict[str, Any]:
-        """Change modes on the host, without a process for the one change that every transfer makes."""
+        """Change modes on the host; the one change that every transfer makes goes with the next request."""
         connection = self._svc
         if connection is None or mode != "u+rwx" or sudoable:
             result: dict[str, Any] = super()._remote_chmod(paths, mode, sudoable)
             return result
-        try:
-            with as_ansible(connection):
-                self.svc_access.add_mode(connection.svc_place(become=False), list(paths), 0o700)
-        except AnsibleError as error:
-            if not isinstance(error.__cause__, RemoteError):
-                raise
-            return _as_result(Finished(1, b"", f"chmod: {error}\n".encode()), "surrogate_then_replace")
-        return _as_result(Finished(0, b"", b""), "surrogate_then_replace")
+        connection.svc_before.append(AddMode(tuple(map(str, paths)), 0o700))
+        return _as_result(Finished(0, b"", b""), "strict")
 
 
 class _Discovery:

@@ -9,20 +9,24 @@ back to being ansible-core's.
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import os
 import shlex
+from collections.abc import Iterator
 from typing import Any
 
 from ansible import constants as C
-from ansible.errors import AnsibleFileNotFound
+from ansible.errors import AnsibleConnectionFailure, AnsibleError, AnsibleFileNotFound
 from ansible.utils.display import Display
 
 from ansible_svc.compat.core_plugins import core_plugin
-from ansible_svc.engine.access import Access, Finished, Place
+from ansible_svc.engine.access import Access, Finished, ModuleCall, Place
 from ansible_svc.engine.ansible_errors import as_ansible
 from ansible_svc.engine.mixin import Mixin
+from ansible_svc.engine.preparing import AddMode, CopyFile, MakeDirectory, Preparation, WriteBytes
 from ansible_svc.engine.ssh_command import ssh_login
+from ansible_svc.target.preparations import PreparationError
 from ansible_svc.transport.failures import NoPython
 from ansible_svc.transport.identity import Identity, LocalLogin, SshLogin, Sudo
 
@@ -34,11 +38,13 @@ class NativeConnection(Mixin):
 
     Attributes:
         svc_access: the task's access to the Pool.
+        svc_before: what the task wants in place on the host; it goes along with the next request there.
 
     Threads: an object belongs to one task.
     """
 
     svc_access: Access
+    svc_before: list[Preparation]
     _svc_login: SshLogin | LocalLogin | None = None
     _svc_no_python = False
 
@@ -110,10 +116,40 @@ class NativeConnection(Mixin):
 
     def svc_run(self, argv: list[str], in_data: bytes | None, become: bool, terminal: bool) -> Finished:
         """Run a command, as the become user if asked. Raises Ansible's errors."""
+        with self._svc_preparing(become) as (place, before):
+            return self.svc_access.exec_command(place, argv, in_data or b"", self.svc_directory(), terminal, before)
+
+    def svc_run_module(self, call: ModuleCall, become: bool) -> Finished | str:
+        """Run a module, as the become user if asked; see Access.run_module. Raises Ansible's errors."""
+        with self._svc_preparing(become) as (place, before):
+            return self.svc_access.run_module(place, call, before)
+
+    def svc_flush(self) -> None:
+        """Carry out what is still to be prepared. Raises Ansible's errors."""
+        if self.svc_before:
+            with self._svc_preparing(become=False) as (place, before):
+                self.svc_access.prepare(place, before)
+
+    def svc_flush_copies(self) -> None:
+        """Carry out what is to be prepared if a file of the controller is among it that has not been read yet."""
+        if any(isinstance(item, CopyFile) for item in self.svc_before):
+            self.svc_flush()
+
+    @contextlib.contextmanager
+    def _svc_preparing(self, become: bool) -> Iterator[tuple[Place, list[Preparation]]]:
+        """Give a place and what is to be prepared there first.
+
+        Preparations are made by the login user; a request as another user follows when they are done.
+        """
+        place = self.svc_place(become)
+        if place.identity.become is not None:
+            self.svc_flush()
+        before, self.svc_before = self.svc_before, []
         with as_ansible(self):
-            return self.svc_access.exec_command(
-                self.svc_place(become), argv, in_data or b"", self.svc_directory(), terminal
-            )
+            try:
+                yield place, before
+            except PreparationError as error:
+                raise _preparation_failure(before[error.details["index"]], error.details["reason"]) from error
 
     def svc_directory(self) -> str | None:
         """Return the directory that commands run in, None for the login's."""
@@ -126,20 +162,25 @@ class NativeConnection(Mixin):
         display.vvv(f"PUT {in_path} TO {out_path}", host=self._play_context.remote_addr)
         if not os.path.exists(in_path):
             raise AnsibleFileNotFound(f"file or module does not exist: {in_path}")
-        with as_ansible(self, f"failed to transfer file to {out_path}"):
-            self.svc_access.put_file(self.svc_place(become=False), in_path, out_path)
+        self.svc_copy(in_path, out_path)
+        self.svc_flush()
         return 0, b"", b""
 
-    def svc_put_bytes(self, data: bytes, out_path: str) -> None:
-        """Write a file on the host."""
-        with as_ansible(self, f"failed to transfer file to {out_path}"):
-            self.svc_access.put_bytes(self.svc_place(become=False), data, out_path)
+    def svc_copy(self, in_path: str, out_path: str) -> None:
+        """Have a file copied with the next request. Small ones are read now, others must stay until then."""
+        with as_ansible(self):
+            small = self.svc_access.read_small(in_path)
+        if small is None:
+            self.svc_before.append(CopyFile(in_path, out_path))
+        else:
+            self.svc_before.append(WriteBytes(out_path, *small))
 
     def fetch_file(self, in_path: str, out_path: str) -> Any:
         """Copy a file of the host to the controller."""
         if not self.svc_is_native():
             return super().fetch_file(in_path, out_path)
         display.vvv(f"FETCH {in_path} TO {out_path}", host=self._play_context.remote_addr)
+        self.svc_flush()
         with as_ansible(self, f"failed to transfer file from {in_path}"):
             self.svc_access.fetch_file(self.svc_place(become=False), in_path, out_path)
         return 0, b"", b""
@@ -153,6 +194,20 @@ class NativeConnection(Mixin):
     def close(self) -> None:
         """Leave the connection to the tasks that follow."""
         self._connected = False
+
+
+class TemporaryDirectoryFailed(AnsibleConnectionFailure):
+    """The task's temporary directory could not be made on the host."""
+
+
+def _preparation_failure(preparation: Preparation, reason: str) -> AnsibleError:
+    match preparation:
+        case MakeDirectory(path):
+            return TemporaryDirectoryFailed(f"Failed to create temporary directory {path}: {reason}")
+        case AddMode():
+            return AnsibleError(f"Failed to set permissions on remote files (rc: 1, err: {reason})")
+        case CopyFile(path=path) | WriteBytes(path=path):
+            return AnsibleError(f"failed to transfer file to {path}: {reason}")
 
 
 class SshConnection(NativeConnection):
@@ -215,7 +270,11 @@ def adopt(connection: Any, access: Access) -> Any:
     if isinstance(connection, NativeConnection):
         return connection
     ours = native_class(connection.__class__)
-    return connection if ours is None else laid_over(connection, ours, access)
+    if ours is None:
+        return connection
+    native = laid_over(connection, ours, access)
+    native.svc_before = []
+    return native
 
 
 def laid_over(stock: Any, ours: Any, access: Access) -> Any:

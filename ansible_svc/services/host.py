@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from ansible_svc.names import AGENT_SERVICE
-from ansible_svc.service import Call, call_async
+from ansible_svc.service import Call, call_async, notify
 from ansible_svc.services.modules import Bundle
 from ansible_svc.transport.identity import Identity
 
@@ -44,6 +44,10 @@ class Host:
     def call(self, method: str, *, timeout_s: float | None = None, **arguments: Any) -> Any:
         """Call the agent and wait for its answer."""
         return self.call_async(method, timeout_s=timeout_s, **arguments).result()
+
+    def notify(self, method: str, **arguments: Any) -> None:
+        """Tell the agent something that it does not answer."""
+        notify(self.context, AGENT_SERVICE, method, **arguments)
 
     def lacks(self, bundle: Bundle) -> tuple[dict[str, Any] | None, list[str]]:
         """Return what has to travel with a run of a bundle: its manifest or None, and the digests of missing blobs.

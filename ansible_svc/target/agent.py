@@ -11,11 +11,11 @@ from __future__ import annotations
 import errno
 import os
 import shutil
-import stat
 import sys
 
-from ansible_svc.service import AllowParents, Deferred, Service, arg_spec, expose
+from ansible_svc.service import AllowParents, Deferred, Service, arg_spec, expose, no_reply
 from ansible_svc.target.bundles import Bundles
+from ansible_svc.target.preparations import Preparations
 from ansible_svc.target.spawner import Outcome, Spawner, ZygoteGone
 
 TYPE_CHECKING = False
@@ -37,12 +37,14 @@ class AgentService(Service):
         self._router = router
         self._bundles = Bundles()
         self._files: FileWriter | None = None
+        self._preparations = Preparations(self._writer)
         self._spawner: Spawner | None = None
 
     def on_shutdown(self) -> None:
-        """End the zygotes and all that runs in them."""
+        """End the zygotes and all that runs in them, and remove what was made for their tasks."""
         if self._spawner is not None:
             self._spawner.close()
+        self._preparations.close()
 
     @expose(policy=AllowParents())
     @arg_spec({"sources": dict, "candidates": list})
@@ -78,6 +80,7 @@ class AgentService(Service):
             "interpreter": str,
             "module": dict,
             "arguments": bytes,
+            "before": list,
         }
     )
     def run_module(
@@ -89,6 +92,7 @@ class AgentService(Service):
         interpreter: str,
         module: dict[str, Any],
         arguments: bytes,
+        before: list[dict[str, Any]],
         request: Any,
     ) -> Any:
         """Run one Ansible module in a runner of its own.
@@ -98,6 +102,7 @@ class AgentService(Service):
             interpreter: path of the Python to run it with.
             module: fqn, name, profile, env, cwd, nofile (see runner.run_and_leave).
             arguments: JSON with ANSIBLE_MODULE_ARGS.
+            before: preparations, see preparations.py.
 
         Returns {"rc", "out", "err"}; or {"missing": digests or None} when it lacks parts of the bundle, or {"unusable":
         reason} when that interpreter cannot serve as a zygote. In both cases the module was not started.
@@ -106,6 +111,7 @@ class AgentService(Service):
         missing = self._bundles.missing(bundle)
         if missing is None or missing:
             return {"missing": missing}
+        self._preparations.carry_out(before, request)
         try:
             zygote = self._ready().zygote(interpreter, self._bundles.files(bundle))
         except OSError as error:
@@ -131,9 +137,16 @@ class AgentService(Service):
         return answer
 
     @expose(policy=AllowParents(), wants_request=True)
-    @arg_spec({"argv": list, "stdin": bytes, "cwd": (str, type(None)), "env": dict, "pty": bool})
+    @arg_spec({"argv": list, "stdin": bytes, "cwd": (str, type(None)), "env": dict, "pty": bool, "before": list})
     def exec_command(
-        self, argv: list[str], stdin: bytes, cwd: str | None, env: dict[str, str], pty: bool, request: Any
+        self,
+        argv: list[str],
+        stdin: bytes,
+        cwd: str | None,
+        env: dict[str, str],
+        pty: bool,
+        before: list[dict[str, Any]],
+        request: Any,
     ) -> Any:
         """Run a command and return {"rc", "out", "err"} when it has ended.
 
@@ -143,7 +156,9 @@ class AgentService(Service):
             cwd: directory to run in, None for the one the agent was started in.
             env: variables to add to the agent's environment.
             pty: give it a terminal; then out has both outputs and err is empty.
+            before: preparations, see preparations.py.
         """
+        self._preparations.carry_out(before, request)
         zygote = self._ready().zygote(sys.executable)
         answer = Deferred()
         header: dict[str, object] = {"op": "exec", "argv": argv, "cwd": cwd, "env": env, "pty": pty}
@@ -151,42 +166,18 @@ class AgentService(Service):
         request.on_cancel(lambda: zygote.kill(number))
         return answer
 
-    @expose(policy=AllowParents())
-    @arg_spec({"path": str, "mode": int})
-    def make_directory(self, path: str, mode: int) -> str:
-        """Create a directory with a mode, and its missing parents for the user only; return its path, tilde expanded.
+    @expose(policy=AllowParents(), wants_request=True)
+    @arg_spec({"before": list})
+    def prepare(self, before: list[dict[str, Any]], request: Any) -> None:
+        """Carry out preparations that no module or command follows at once; see preparations.py."""
+        self._preparations.carry_out(before, request)
 
-        Raises OSError (FileExistsError when it is there already).
-        """
-        expanded = os.path.expanduser(path)
-        os.makedirs(os.path.dirname(expanded), 0o700, exist_ok=True)
-        os.mkdir(expanded, 0o700)
-        if mode != 0o700:
-            os.chmod(expanded, mode)
-        return expanded
-
+    @no_reply()
     @expose(policy=AllowParents())
     @arg_spec({"path": str})
-    def remove_tree(self, path: str) -> None:
-        """Remove a file or a directory with all it holds; nothing happens when it is not there. Raises OSError."""
-        try:
-            if os.path.isdir(path) and not os.path.islink(path):
-                shutil.rmtree(path)
-            else:
-                os.unlink(path)
-        except FileNotFoundError:
-            return
-
-    @expose(policy=AllowParents(), wants_request=True)
-    @arg_spec({"path": str, "digest": str, "size": int, "mode": int, "content": (bytes, type(None))})
-    def write_file(self, path: str, digest: str, size: int, mode: int, content: bytes | None, request: Any) -> None:
-        """Make a file; see FileWriter.write.
-
-        Parameters:
-            path, digest, size, content: as there.
-            mode: permission bits of a new file, less the umask.
-        """
-        self._writer().write(path, digest, size, creation_mode=mode, content=content, request=request)
+    def remove(self, path: str) -> None:
+        """Remove what was prepared; nobody waits for it. A failure is logged to the controller."""
+        self._preparations.remove(path)
 
     @expose(policy=AllowParents())
     @arg_spec({"path": str, "offset": int, "length": int})
@@ -212,13 +203,6 @@ class AgentService(Service):
 
             self._files = FileWriter(fetch_from(self._router))
         return self._files
-
-    @expose(policy=AllowParents())
-    @arg_spec({"paths": list, "bits": int})
-    def add_mode(self, paths: list[str], bits: int) -> None:
-        """Add permission bits to files. Raises OSError."""
-        for path in paths:
-            os.chmod(path, stat.S_IMODE(os.stat(path).st_mode) | bits)
 
     def _ready(self) -> Spawner:
         if self._spawner is None:

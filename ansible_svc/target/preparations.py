@@ -1,0 +1,106 @@
+# Copyright: (c) 2026, The ansible_svc project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""What has to be in place on this host before a module or command starts.
+
+Preparations travel with the request that needs them, so they cost no round trip of their own. Each is a dictionary:
+
+    {"do": "mkdir", "path", "mode", "own": whether the agent removes it when it ends}
+    {"do": "write", "path", "digest", "size", "mode", "content": bytes or None to call back for it}
+    {"do": "add_mode", "paths", "bits"}
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import stat
+import threading
+
+from ansible_svc.errors import Error
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Callable
+
+    from ansible_svc.target.file_writer import FileWriter
+
+
+class PreparationError(Error, OSError):
+    """Tell that a preparation failed; details: "index" of the one, and "reason"."""
+
+
+class Preparations:
+    """Carries out preparations and removes at the end what was made for one task only.
+
+    Parameters:
+        writer: returns the file writer; called when the first file is written.
+
+    Threads: any. Guarded by ``_lock``: the directories that are ours to remove.
+    """
+
+    def __init__(self, writer: Callable[[], FileWriter]) -> None:
+        self._writer = writer
+        self._lock = threading.Lock()
+        self._own: set[str] = set()
+
+    def carry_out(self, preparations: list[dict[str, Any]], request: Any) -> None:
+        """Do all, in order.
+
+        Parameters:
+            preparations: see this module.
+            request: the request that they came with; its end ends a transfer.
+
+        Raises PreparationError with the first that fails.
+        """
+        for index, preparation in enumerate(preparations):
+            try:
+                self._carry_out(preparation, request)
+            except (OSError, Error) as error:
+                raise PreparationError(str(error), {"index": index, "reason": str(error)}) from error
+
+    def _carry_out(self, preparation: dict[str, Any], request: Any) -> None:
+        what = preparation["do"]
+        if what == "mkdir":
+            self._make_directory(preparation["path"], preparation["mode"], preparation["own"])
+        elif what == "write":
+            self._writer().write(
+                preparation["path"],
+                preparation["digest"],
+                preparation["size"],
+                creation_mode=preparation["mode"],
+                content=preparation["content"],
+                request=request,
+            )
+        elif what == "add_mode":
+            for path in preparation["paths"]:
+                os.chmod(path, stat.S_IMODE(os.stat(path).st_mode) | preparation["bits"])
+        else:
+            raise ValueError("no preparation is called %s" % what)
+
+    def _make_directory(self, path: str, mode: int, own: bool) -> None:
+        os.makedirs(os.path.dirname(path), 0o700, exist_ok=True)
+        os.mkdir(path, 0o700)
+        if mode != 0o700:
+            os.chmod(path, mode)
+        if own:
+            with self._lock:
+                self._own.add(path)
+
+    def remove(self, path: str) -> None:
+        """Remove a file or a directory with all it holds; nothing happens when it is not there. Raises OSError."""
+        with self._lock:
+            self._own.discard(path)
+        try:
+            if os.path.isdir(path) and not os.path.islink(path):
+                shutil.rmtree(path)
+            else:
+                os.unlink(path)
+        except FileNotFoundError:
+            return
+
+    def close(self) -> None:
+        """Remove the directories that no task has removed, because the controller went away in the middle of it."""
+        with self._lock:
+            own, self._own = self._own, set()
+        for path in own:
+            shutil.rmtree(path, ignore_errors=True)
