@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import ast
 import base64
+import functools
 import inspect
 import io
 import zipfile
@@ -116,6 +117,15 @@ def placeholder(data: bytes, shebang: str, profile: str) -> Any:
     return _BuiltModule(b_module_data=data, module_style="new", shebang=shebang, serialization_profile=profile)
 
 
-def uses_extensions() -> bool:
-    """Tell whether a debugger or coverage was asked for inside modules; such modules run as ansible-core sends them."""
-    return any(C.config.get_config_value(option) is not None for option in _EXTENSION_OPTIONS)
+def uses_extensions(task_vars: dict[str, Any]) -> bool:
+    """Tell whether a debugger or coverage is wanted inside modules; such modules run as ansible-core sends them."""
+    configured, variables = _extension_settings()
+    return configured or not variables.isdisjoint(task_vars)
+
+
+@functools.cache
+def _extension_settings() -> tuple[bool, frozenset[str]]:
+    """Return whether an extension is configured for the whole run, and the variables that configure one for a task."""
+    configured = any(C.config.get_config_value(option) is not None for option in _EXTENSION_OPTIONS)
+    definitions = [C.config.get_configuration_definition(option) for option in _EXTENSION_OPTIONS]
+    return configured, frozenset(entry["name"] for found in definitions for entry in found.get("vars") or ())

@@ -26,7 +26,7 @@ from ansible.module_utils.common.text.converters import to_text
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 
-from ansible_svc.compat.module_build import interpreter_line, open_files_limit, placeholder
+from ansible_svc.compat.module_build import interpreter_line, open_files_limit, placeholder, uses_extensions
 from ansible_svc.engine.access import Access, Finished, ModuleCall
 from ansible_svc.engine.ansible_errors import as_ansible
 from ansible_svc.engine.connections import NativeConnection, TemporaryDirectoryFailed, laid_over
@@ -79,7 +79,12 @@ class NativeAction(Mixin):
     def _configure_module(self, module_name: str, module_args: dict[str, Any], task_vars: dict[str, Any]) -> Any:
         """Return a stand-in for the module's text when it can run natively, ansible-core's text otherwise."""
         connection = self._svc
-        if connection is None or self._svc_wrap_async or not connection.is_pipelining_enabled():
+        if (
+            connection is None
+            or self._svc_wrap_async
+            or not connection.is_pipelining_enabled()
+            or uses_extensions(task_vars)
+        ):
             return super()._configure_module(module_name, module_args, task_vars)
         self._svc_task_vars = task_vars
         path = self._svc_find_module(module_name)
@@ -193,7 +198,7 @@ class NativeAction(Mixin):
             self._svc_fail_in_stock_words()
             raise
         except BecomeFailed as failure:
-            return Finished(1, b"", f"{failure}\n".encode())
+            return connection.svc_become_failure(failure)
 
     def _svc_run_stock_module(self, call: ModuleCall, reason: str) -> dict[str, Any]:
         """Run a module as ansible-core would, since its interpreter cannot serve as a zygote."""
@@ -240,7 +245,7 @@ class NativeAction(Mixin):
             self._svc_fail_in_stock_words()
             raise
         except BecomeFailed as failure:
-            return Finished(1, b"", f"{failure}\n".encode())
+            return connection.svc_become_failure(failure)
         if terminal:
             finished = Finished(finished.rc, finished.out, finished.err + connection.svc_closing_words())
         return finished
@@ -276,8 +281,9 @@ class NativeAction(Mixin):
         parent = str(self.get_shell_option("remote_tmp", default="~/.ansible/tmp"))
         if parent.startswith("~/"):
             with as_ansible(connection):
-                home = self.svc_access.facts(connection.svc_place(become=False))["home"]
-            parent = os.path.join(home, parent[2:])
+                facts = self.svc_access.facts(connection.svc_place(become=False))
+            # ansible-core has the shell expand ~user when it knows the user, and plain ~ otherwise
+            parent = os.path.join(facts["passwd_home" if self._get_remote_user() else "home"], parent[2:])
         if not parent.startswith("/") or "$" in parent:  # the shell's to expand
             return str(super()._make_tmp_path(remote_user))
         shell = self._connection._shell

@@ -8,7 +8,7 @@ import contextlib
 from collections.abc import Iterator
 from typing import Any
 
-from ansible.errors import AnsibleAuthenticationFailure, AnsibleConnectionFailure, AnsibleError
+from ansible.errors import AnsibleConnectionFailure, AnsibleError
 
 from ansible_svc.errors import CancelledError, DisconnectedError, Error, PoolClosedError, RemoteError
 from ansible_svc.transport.failures import (
@@ -34,12 +34,10 @@ def as_ansible(connection: Any, doing: str = "") -> Iterator[None]:
         connection: for its become plugin's name and the host.
         doing: what was attempted, for errors that the remote operating system gave.
 
-    NoPython passes: it is answered by going another way.
+    NoPython and BecomeFailed pass: the first is answered by going another way, the second by a result.
     """
     try:
         yield
-    except NoPython:
-        raise
     except HostKeyUnknown as error:
         raise AnsibleError(_HOST_KEY_WORDS) from error
     except ConnectFailed as error:
@@ -48,8 +46,8 @@ def as_ansible(connection: Any, doing: str = "") -> Iterator[None]:
         raise AnsibleError(f"Missing {connection.become.name} password") from error
     except PasswordWrong as error:
         raise AnsibleError(f"Incorrect {connection.become.name} password") from error
-    except BecomeFailed as error:
-        raise AnsibleAuthenticationFailure(f"{connection.become.name} failed: {error}") from error
+    except (NoPython, BecomeFailed):
+        raise
     except (DisconnectedError, PoolClosedError, CancelledError) as error:
         words = f"Connection to {connection._play_context.remote_addr} closed."
         raise AnsibleConnectionFailure(f"Failed to connect to the host via ssh: {words}") from error

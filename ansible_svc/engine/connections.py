@@ -27,7 +27,7 @@ from ansible_svc.engine.mixin import Mixin
 from ansible_svc.engine.preparing import AddMode, CopyFile, MakeDirectory, Preparation, WriteBytes
 from ansible_svc.engine.ssh_command import ssh_login
 from ansible_svc.target.preparations import PreparationError
-from ansible_svc.transport.failures import NoPython
+from ansible_svc.transport.failures import BecomeFailed, NoPython
 from ansible_svc.transport.identity import Identity, LocalLogin, SshLogin, Sudo
 
 display = Display()
@@ -123,6 +123,10 @@ class NativeConnection(Mixin):
         """Run a module, as the become user if asked; see Access.run_module. Raises Ansible's errors."""
         with self._svc_preparing(become) as (place, before):
             return self.svc_access.run_module(place, call, before)
+
+    def svc_become_failure(self, failure: BecomeFailed) -> Finished:
+        """Return or raise what ansible-core makes of a become program that ended before it became anybody."""
+        return Finished(1, b"", f"{failure}\n".encode())
 
     def svc_flush(self) -> None:
         """Carry out what is still to be prepared. Raises Ansible's errors."""
@@ -246,6 +250,12 @@ class LocalConnection(NativeConnection):
         """Return the directory that ansible-core set for this command."""
         directory = getattr(self, "cwd", None)
         return os.fsdecode(directory) if directory else None
+
+    def svc_become_failure(self, failure: BecomeFailed) -> Finished:
+        """Raise what ansible-core's local plugin does, which waits for the become program to succeed."""
+        expected = self.become.expect_prompt()
+        waited = "become success or become password prompt" if expected else "become success"
+        raise AnsibleError(f"Premature end of stream waiting for {waited}.\n>>> Standard Error\n{failure}")
 
     def reset(self) -> None:
         """Do nothing, as ansible-core's local plugin."""

@@ -42,6 +42,7 @@ def ssh_login(connection: Any) -> SshLogin:
     """
     host = connection.get_option("host") or connection._play_context.remote_addr
     password = connection.get_option("password") or connection._play_context.password
+    prompt = (connection.get_option("sshpass_prompt") or None) if _uses_sshpass(connection) else None
     known = connection._options
     values = tuple(str(known[name]) if name in known else None for name in _OPTIONS)
     key = (host, bool(password), *values)
@@ -55,9 +56,14 @@ def ssh_login(connection: Any) -> SshLogin:
         host=host,
         argv=argv,
         password=str(password) if password else None,
+        prompt=prompt,
         timeout_s=float(connection.get_option("timeout")),
         retries=int(connection.get_option("reconnection_retries")),
     )
+
+
+def _uses_sshpass(connection: Any) -> bool:
+    return bool(connection.get_option("password_mechanism") == "sshpass")
 
 
 def _build(connection: Any, host: str) -> tuple[str, ...]:
@@ -67,8 +73,7 @@ def _build(connection: Any, host: str) -> tuple[str, ...]:
     is compressed before it is sent, once for all hosts.
     """
     connection.host = host
-    # sshpass would need a pipe per attempt; the password is typed at the prompt instead.
-    if connection.get_option("password_mechanism") == "sshpass":
+    if _uses_sshpass(connection):  # it would need a pipe per attempt; the password is typed at the prompt instead
         connection.set_option("password_mechanism", "ssh_askpass")
     command = connection._build_command(connection.get_option("ssh_executable"), "ssh", host)
     words = [os.fsdecode(word) for word in command]

@@ -176,6 +176,7 @@ class ContextService(Service):
                 name=f"ssh.{login.host}",
                 argv=login.argv,
                 password=login.password,
+                prompt=login.prompt,
                 python_path=interpreter_argv(candidates),
                 remote_name="ansible-svc",
                 connect_timeout=login.timeout_s + _BOOT_TIMEOUT_S,
@@ -183,7 +184,7 @@ class ContextService(Service):
             )
         except mitogen.core.StreamError as error:
             text = str(error).removeprefix(_EOF_PREFIX).strip()
-            if NO_PYTHON in text:
+            if NO_PYTHON in text.splitlines():
                 raise NoPython(NO_PYTHON) from None
             if text == HOST_KEY_QUESTION:
                 raise HostKeyUnknown(text) from None
@@ -212,6 +213,5 @@ def _become_failure(text: str) -> Error:
         return PasswordMissing(mitogen.sudo.password_required_msg)
     if mitogen.sudo.password_incorrect_msg in text:
         return PasswordWrong(mitogen.sudo.password_incorrect_msg)
-    if NO_PYTHON in text:
-        return NoPython(NO_PYTHON)
-    return BecomeFailed(text.partition(_EOF_PREFIX)[2].strip() or text)
+    written = text.partition(_EOF_PREFIX)[2].strip() or text
+    return NoPython(NO_PYTHON) if NO_PYTHON in written.splitlines() else BecomeFailed(written)

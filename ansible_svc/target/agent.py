@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import errno
 import os
+import pwd
 import shutil
 import sys
 
@@ -55,8 +56,8 @@ class AgentService(Service):
             sources: the zygote's files, name -> source.
             candidates: interpreter names or paths to look for, in order (ansible-core's INTERPRETER_PYTHON_FALLBACK).
 
-        Returns python (path of this interpreter), version, pid, user id, home, the candidates, and found: those that
-        exist, as the shell's ``command -v`` would print them.
+        Returns python (path of this interpreter), version, pid, user id, home ($HOME), passwd_home (what the user
+        database names), the candidates, and found: those of them that exist, as the shell's ``command -v`` prints them.
         """
         self._spawner = Spawner(sources)
         found = [path for path in map(shutil.which, candidates) if path]
@@ -66,6 +67,7 @@ class AgentService(Service):
             "pid": os.getpid(),
             "uid": os.getuid(),
             "home": os.path.expanduser("~"),
+            "passwd_home": _passwd_home(),
             "candidates": candidates,
             "found": found,
         }
@@ -208,6 +210,14 @@ class AgentService(Service):
         if self._spawner is None:
             raise RuntimeError("the agent has not been told hello")
         return self._spawner
+
+
+def _passwd_home() -> str:
+    """Return the home directory that the user database names, $HOME when it does not know this user."""
+    try:
+        return pwd.getpwuid(os.getuid()).pw_dir
+    except KeyError:
+        return os.path.expanduser("~")
 
 
 def _result(outcome: Outcome) -> dict[str, Any]:

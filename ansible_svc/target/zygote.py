@@ -88,9 +88,12 @@ class Zygote:
         signal.signal(signal.SIGCHLD, lambda number, frame: None)
         self._selector.register(self._channel, selectors.EVENT_READ, self._on_channel)
         self._selector.register(self._wake_read, selectors.EVENT_READ, self._on_wake)
+        registered = self._selector.get_map()
         while self._open:
             for key, _mask in self._selector.select():
-                key.data(key.fd)
+                # what was handled just before may have closed this descriptor, and even opened it anew
+                if registered.get(key.fileobj) is key:
+                    key.data(key.fd)
         for child in list(self._children.values()):
             self._kill(child)
 

@@ -15,6 +15,7 @@ class SshLogin:
         host: the name or address given to ssh, for messages.
         argv: the whole ssh command up to and including the destination.
         password: typed at ssh's prompt, or None.
+        prompt: text to wait for before the password is typed; None for what ssh clients usually ask.
         timeout_s: bound on one attempt, from ansible-core's ``timeout``.
         retries: how many more attempts after a failed one (ansible-core's ``reconnection_retries``).
     """
@@ -22,6 +23,7 @@ class SshLogin:
     host: str
     argv: tuple[str, ...]
     password: str | None = field(repr=False)
+    prompt: str | None = None
     timeout_s: float = 10.0
     retries: int = 0
 

@@ -24,12 +24,13 @@ HOST_KEY_QUESTION = "ssh asked to confirm a host key"
 
 
 class Options(mitogen.parent.Options):
-    """Options of SshConnection: ``argv`` and ``password`` as in identity.SshLogin."""
+    """Options of SshConnection: ``argv``, ``password`` and ``prompt`` as in identity.SshLogin."""
 
-    def __init__(self, argv: tuple[str, ...], password: str | None, **kwargs: Any) -> None:
+    def __init__(self, argv: tuple[str, ...], password: str | None, prompt: str | None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.argv = argv
         self.password = password
+        self.prompt = prompt.encode() if prompt else None
 
 
 class PromptProtocol(mitogen.parent.RegexProtocol):
@@ -41,9 +42,12 @@ class PromptProtocol(mitogen.parent.RegexProtocol):
     _asked = False
 
     def _on_password(self, line: bytes, match: Any) -> None:
-        password = self.stream.conn.options.password
+        options = self.stream.conn.options
+        password = options.password
         if password is None or self._asked:
             return  # ssh fails by itself and says why
+        if options.prompt is not None and options.prompt not in line:
+            return
         self._asked = True
         self.logged_partial = None
         self.stream.transmit_side.write((password + "\n").encode())
