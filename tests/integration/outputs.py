@@ -52,6 +52,9 @@ _DROPPED = re.compile(
             r"^ASYNC POLL on ",
             r"^FAILED - RETRYING: \[.*\]: Ask for ",
             r"^FAILED - RETRYING: \[.*\]: Wait for the slow job",
+            # What ansible-core says of every strategy that is not its own, and how to silence it.
+            r"^\[DEPRECATION WARNING\]: Use of strategy plugins not included in ansible\.builtin",
+            r"^\[WARNING\]: Deprecation warnings can be disabled by setting",
         ]
     )
 )

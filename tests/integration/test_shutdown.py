@@ -23,7 +23,7 @@ from typing import Any
 
 import pytest
 
-from tests.integration.twin import CANDIDATE, STOCK, begin_afresh, inventory, remove_leftovers, run
+from tests.integration.twin import CANDIDATE, PLAYBOOKS, STOCK, begin_afresh, inventory, remove_leftovers, run
 from tests.lab import Lab, processes
 from tests.lab.playbook import EVENTS_VARIABLE, executable, read_events
 
@@ -35,6 +35,9 @@ START_S = 40.0
 
 SLEEP = "sleep 606"
 
+ACTION_PLUGINS = PLAYBOOKS / "modules" / "action_plugins"
+"""Action plugins that nobody knows to be safe in threads, so that they are forked."""
+
 GOOD = {"name": "Good", "ansible.builtin.command": "echo good", "changed_when": False}
 LONG = {"name": "Long", "ansible.builtin.command": SLEEP, "changed_when": False}
 
@@ -42,7 +45,8 @@ ENDS: dict[str, list[dict[str, Any]]] = {
     "a good run": [GOOD],
     "a failed play": [GOOD, {"name": "Fail", "ansible.builtin.command": "false"}],
     "an unreachable host": [GOOD, {**GOOD, "name": "Away", "vars": {"ansible_port": 1}}],
-    "a task in a fork": [GOOD, {**GOOD, "name": "Limited", "timeout": 30}],
+    "a task with a limit": [GOOD, {**GOOD, "name": "Limited", "timeout": 30}],
+    "a task in a fork": [GOOD, {"name": "Forked", "ansible.builtin.wait_for_connection": {"timeout": 9}}],
     "a task on the controller": [{**GOOD, "delegate_to": "localhost"}],
     "a job that is not waited for": [
         {**GOOD, "async": 30, "poll": 0, "vars": {"ansible_async_dir": "{{ workdir }}/a"}}
@@ -56,7 +60,7 @@ ENDS: dict[str, list[dict[str, Any]]] = {
 def test_an_end(lab: Lab, end: str) -> None:
     book, hosts = _play(ENDS[end]), inventory(lab, HOSTS)
     expected = run(lab, STOCK, book, hosts).run.rc
-    remove_leftovers(lab)
+    _remove_leftovers(lab)
 
     outcome = run(lab, CANDIDATE, book, hosts)
 
@@ -90,7 +94,8 @@ def _one_sleeps(lab: Lab) -> bool:
 MOMENTS = [
     Moment("a task", [GOOD, LONG], _all_sleep),
     Moment("a loop", [{**LONG, "ansible.builtin.command": "sleep {{ item }}", "loop": [0, 606, 0]}], _all_sleep),
-    Moment("a task in a fork", [GOOD, {**LONG, "timeout": 600}], _all_sleep),
+    Moment("a task with a limit", [GOOD, {**LONG, "timeout": 600}], _all_sleep),
+    Moment("a task in a fork", [GOOD, {"name": "Forked", "runs": {"command": SLEEP}}], _all_sleep),
     Moment("a task of another user", [GOOD, {**LONG, "become": True, "become_user": "nobody"}], _all_sleep),
     Moment("a task on the controller", [GOOD, {**LONG, "delegate_to": "localhost", "run_once": True}], _one_sleeps),
 ]
@@ -101,7 +106,7 @@ MOMENTS = [
 def test_a_signal_during(lab: Lab, moment: Moment, number: signal.Signals) -> None:
     book, hosts = _play(moment.tasks), inventory(lab, HOSTS)
     expected = _interrupt(lab, STOCK, book, hosts, moment.reached, number)
-    remove_leftovers(lab)
+    _remove_leftovers(lab)
 
     ended = _interrupt(lab, CANDIDATE, book, hosts, moment.reached, number)
 
@@ -109,7 +114,7 @@ def test_a_signal_during(lab: Lab, moment: Moment, number: signal.Signals) -> No
     assert ended.took_s < SOON_S, ended
     if CANDIDATE == STOCK:
         # Stock leaves the remote commands running, and after SIGTERM its workers too.
-        remove_leftovers(lab)
+        _remove_leftovers(lab)
     _assert_nothing_is_left(lab)
 
 
@@ -121,10 +126,7 @@ def test_a_controller_that_is_killed(lab: Lab) -> None:
 
     left = processes.wait_gone(lab.processes(), SOON_S)
     assert not left, [process.command() for process in left]
-    for path in (lab.directory / "controller" / "ansible" / "tmp").iterdir():
-        shutil.rmtree(path)
-    for path in Path(os.environ["TMPDIR"]).iterdir():
-        shutil.rmtree(path) if path.is_dir() else path.unlink()
+    _remove_leftovers(lab)
     _assert_nothing_is_left(lab)
 
 
@@ -152,7 +154,7 @@ def _interrupt(
     begin_afresh(lab)
     path = hosts.with_suffix(f".{strategy}.yml")
     path.write_text(json.dumps(book))
-    cfg = lab.ansible_cfg(strategy=strategy, pipelining=True)
+    cfg = lab.ansible_cfg(strategy=strategy, pipelining=True, action_plugins=ACTION_PLUGINS)
     events, output = cfg.with_suffix(".events"), cfg.with_suffix(".out")
     with output.open("w") as stream:
         process = subprocess.Popen(
@@ -195,9 +197,20 @@ def _assert_nothing_is_left(lab: Lab) -> None:
     sockets = [path for path in lab.directory.rglob("*") if stat.S_ISSOCK(path.lstat().st_mode)]
     assert not sockets, sockets
     controller = lab.directory / "controller" / "ansible" / "tmp"
-    temporary = [*lab.temporary_directories(), *([controller] if controller.exists() else [])]
+    temporary = [*lab.temporary_directories(), _tmpdir(), *([controller] if controller.exists() else [])]
     files = [path for directory in temporary for path in directory.iterdir()]
     assert not files, files
+
+
+def _remove_leftovers(lab: Lab) -> None:
+    remove_leftovers(lab)
+    for path in _tmpdir().iterdir():
+        shutil.rmtree(path) if path.is_dir() else path.unlink()
+
+
+def _tmpdir() -> Path:
+    """Return the directory for temporary files that is this test's alone (see conftest.py)."""
+    return Path(os.environ["TMPDIR"])
 
 
 def _play(tasks: list[dict[str, Any]]) -> list[dict[str, Any]]:
