@@ -65,7 +65,9 @@ def _mount_root(spec: dict[str, Any]) -> None:
         work.mkdir()
         merged.mkdir()
         access = "rw" if layer == spec["layers"][-1] else "ro"
-        _mount("overlay", merged, "overlay", f"{access},lowerdir={root},upperdir={layer},workdir={work}")
+        # index=off: hosts that run at once share the image's layer, which none of them writes to.
+        options = f"{access},index=off,lowerdir={root},upperdir={layer},workdir={work}"
+        _mount("overlay", merged, "overlay", options)
         root = merged
     if spec["private_network"]:
         _mount("proc", root / "proc", "proc")

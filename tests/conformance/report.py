@@ -18,7 +18,17 @@ _PREAMBLE = """\
 What passes under stock `linear` must pass under `svc_linear`. Shown with ansible-core's own integration targets, taken
 from the sdist of each release and run as ansible-test runs them; targets that choose `linear`, `free` or `host_pinned`
 themselves are run with `svc_linear`, `svc_free` and `svc_host_pinned`. A target counts when stock passes it on the
-machine of the test. Content for managed hosts goes over real ssh.""".splitlines()
+machine of the test. Content for managed hosts goes over real ssh.
+
+    python -m tests.conformance run --subset quick      # minutes; also: pytest tests/conformance -m conformance
+    python -m tests.conformance run --subset first      # what a change of the engine is tried on
+    python -m tests.conformance run --targets 'become*,copy' --core 2.20.1 --python /path/to/python3.12
+    python -m tests.conformance table                   # writes this file
+
+The first run of a release downloads its sdist and runs the targets under stock `linear` as well. It needs root on Linux
+with overlayfs: every target gets a private host of its own, made of namespaces and an overlay of the machine's files,
+with its own loopback, sshd and users, and without a network. Nothing a target does outlives it. Logs and results are
+kept in `$XDG_CACHE_HOME/ansible_svc_conformance`.""".splitlines()
 # The verdicts, in the order of the totals.
 SAME, WORSE, STOCK_FAILS, NOT_RUN, EXCLUDED = "passes", "FAILS", "stock fails here", "not run", "left out"
 
