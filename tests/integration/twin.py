@@ -43,8 +43,10 @@ PYTHON = "/usr/bin/python3"
 NORMALISER = compare.Normaliser(
     ignore=frozenset(
         {
-            # In the order of a set of strings, which Python draws anew in each process.
+            # Lists in the order of a set of strings, which Python draws anew in each process.
             "ansible_interfaces",
+            "ansible_virtualization_tech_guest",
+            "ansible_virtualization_tech_host",
             # Of the process that watches a job.
             "child_pid",
         }
@@ -168,6 +170,8 @@ def run(
     )
     if strategy == STOCK:
         remove_leftovers(lab)
+    if "Timeout exceeded" in result.stdout:
+        _remove_payloads_of_killed_jobs(lab)
     statistics = json.loads(statistics_path.read_text()) if statistics_path.exists() else None
     files = {**describe(lab.directory / "hosts", lab.directory), **describe(_shared(lab), lab.directory)}
     return Outcome(strategy, result, statistics, files)
@@ -202,14 +206,23 @@ def begin_afresh(lab: Lab) -> None:
 def remove_leftovers(lab: Lab) -> None:
     """Remove what linear leaves behind.
 
-    Those are ssh masters, on purpose; commands on hosts and their ssh clients after a task's timeout or a signal; the
-    payloads of jobs that async_wrapper killed at their limit.
+    Those are ssh masters, on purpose, and commands on hosts with their ssh clients after a task's timeout or a signal.
     """
     lab.close_masters()
     processes.end(lab.processes())
     for directory in [*lab.temporary_directories(), lab.directory / "controller" / "ansible" / "tmp"]:
         for path in directory.iterdir():
             shutil.rmtree(path) if path.is_dir() else path.unlink()
+
+
+def _remove_payloads_of_killed_jobs(lab: Lab) -> None:
+    """Remove what ansible-core's async_wrapper leaves behind when it kills a job at its limit.
+
+    It sends SIGKILL, so the job cannot remove its temporary directory, under any strategy.
+    """
+    for directory in lab.temporary_directories():
+        for path in directory.glob("ansible_*_payload_*"):
+            shutil.rmtree(path)
 
 
 @dataclass(frozen=True)

@@ -1,9 +1,8 @@
 #!/usr/bin/python
 """Import what nobody has."""
 
-from ansible.module_utils.basic import AnsibleModule
-
 import no_such_module_anywhere
+from ansible.module_utils.basic import AnsibleModule
 
 
 def main():
