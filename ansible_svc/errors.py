@@ -128,6 +128,11 @@ class RemoteError(Error, RuntimeError):
 
     type_name = ""
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        # The subclasses are made at run time, where pickle does not find them.
+        builtin = next((base.__name__ for base in type(self).__mro__ if base in _MIRRORED), "RuntimeError")
+        return _rebuild_remote_error, (builtin, self.message, self.details, self.remote_traceback, self.type_name)
+
 
 #: Builtins that a remote exception may also be caught as. The choice is ours, not the sender's.
 _MIRRORED = (
@@ -165,6 +170,14 @@ _MIRRORED = (
 MIRRORED_BUILTINS: dict[str, type[Exception]] = {cls.__name__: cls for cls in _MIRRORED}
 
 _remote_classes: dict[str, type[RemoteError]] = {"RuntimeError": RemoteError}
+
+
+def _rebuild_remote_error(
+    builtin_name: str, message: str, details: dict[str, Any], remote_traceback: str | None, type_name: str
+) -> RemoteError:
+    error = remote_error_class(builtin_name)(message, details, remote_traceback)
+    error.type_name = type_name
+    return error
 
 
 def remote_error_class(builtin_name: str) -> type[RemoteError]:

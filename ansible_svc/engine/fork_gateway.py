@@ -2,21 +2,29 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """Let a forked worker use the Pool of the process it was forked from.
 
-Before the fork a socket pair is made. The parent serves one end on a thread: it receives (method, arguments), calls
-its own Access and sends (True, result) or (False, exception). The child's ForkedAccess has the same methods. Both ends
-are one program run by one user, so what crosses is pickled by multiprocessing.connection.
+Before the fork a socket pair is made. The worker's ForkedAccess has the methods of Access; each call sends (number,
+method, arguments) and waits for (number, succeeded, result or exception). The parent serves the other end with two
+threads: one receives, the other works. When the worker asks anew before it was answered (its task's alarm went off), or
+ends, what it asked before is cancelled. Both ends are one program run by one user, so what crosses is pickled by
+multiprocessing.connection.
 """
 
 from __future__ import annotations
 
+import itertools
 import multiprocessing
+import queue
 import threading
 from multiprocessing.connection import Connection
 from typing import Any
 
 from ansible_svc.engine.access import Access
+from ansible_svc.engine.running import Run, running
+from ansible_svc.errors import Error
 
 _METHODS = frozenset(name for name in vars(Access) if not name.startswith("_"))
+
+Request = tuple[int, str, tuple[Any, ...], dict[str, Any]]
 
 
 class ForkedAccess:
@@ -30,17 +38,22 @@ class ForkedAccess:
 
     def __init__(self, channel: Connection) -> None:
         self._channel = channel
+        self._numbers = itertools.count(1)
 
     def __getattr__(self, method: str) -> Any:
         if method not in _METHODS:
             raise AttributeError(method)
 
         def ask(*args: Any, **kwargs: Any) -> Any:
-            self._channel.send((method, args, kwargs))
-            succeeded, value = self._channel.recv()
-            if succeeded:
-                return value
-            raise value
+            number = next(self._numbers)
+            self._channel.send((number, method, args, kwargs))
+            while True:
+                answered, succeeded, value = self._channel.recv()
+                if answered != number:
+                    continue  # the answer to something that an alarm has interrupted
+                if succeeded:
+                    return value
+                raise value
 
         return ask
 
@@ -52,37 +65,57 @@ class Gateway:
         access: what to call.
 
     Attributes:
-        child_end: give this to the child, and close it here once the child is started.
+        child_end: the worker's end.
 
-    Threads: one thread serves; it ends when the child closes its end, which the kernel does for it at the latest.
+    Threads: made and started by the main thread; ``_receive`` and ``_work`` have a thread each, which end when the
+    worker closes its end: the kernel does that for it at the latest.
     """
 
     def __init__(self, access: Access) -> None:
         self._access = access
         self._end, self.child_end = multiprocessing.Pipe(duplex=True)
+        self._requests: queue.SimpleQueue[tuple[Request, Run] | None] = queue.SimpleQueue()
 
     def serve(self) -> None:
-        """Start serving. Call this after the fork, so that the child does not hold the parent's end."""
+        """Start serving. Call this after the fork, so that the parent does not hold the child's end."""
         self.child_end.close()
-        threading.Thread(target=self._serve, name="svc-fork-gateway", daemon=True).start()
+        for target in (self._receive, self._work):
+            threading.Thread(target=target, name="svc-fork-gateway", daemon=True).start()
 
     def in_child(self) -> ForkedAccess:
         """Return the child's access; call this in the child."""
         self._end.close()
         return ForkedAccess(self.child_end)
 
-    def _serve(self) -> None:
+    def _receive(self) -> None:
+        run = Run()
+        while True:
+            try:
+                request = self._end.recv()
+            except (EOFError, OSError):
+                break
+            run.cancel()
+            run = Run()
+            self._requests.put((request, run))
+        run.cancel()
+        self._requests.put(None)
+
+    def _work(self) -> None:
         with self._end:
-            while True:
+            while (item := self._requests.get()) is not None:
+                (number, method, args, kwargs), run = item
                 try:
-                    method, args, kwargs = self._end.recv()
-                except (EOFError, ConnectionResetError):
-                    return
-                try:
-                    answer = True, getattr(self._access, method)(*args, **kwargs)
-                except Exception as error:  # every failure is the child's to handle
+                    with running(run):
+                        run.check()
+                        answer = True, getattr(self._access, method)(*args, **kwargs)
+                except Exception as error:  # every failure is the worker's to handle
                     answer = False, error
-                try:
-                    self._end.send(answer)
-                except (BrokenPipeError, ConnectionResetError):
-                    return
+                self._send(number, *answer)
+
+    def _send(self, number: int, succeeded: bool, value: Any) -> None:
+        try:
+            self._end.send((number, succeeded, value))
+        except OSError:
+            return  # the worker has gone; the receiving thread sees that as well
+        except Exception as error:  # whatever pickling raises: nothing was sent yet
+            self._send(number, False, Error(f"a {type(value).__name__} cannot be sent to a forked worker: {error}"))

@@ -104,10 +104,11 @@ def route(task: Any, task_vars: dict[str, Any], templar: Any, options: dict[str,
     ):
         if reason:
             return Route(Way.STOCK, reason)
-    if task.action in options["fork_actions"]:
+    names = {task.action, task.resolved_action}
+    if names.intersection(options["fork_actions"]):
         return Route(Way.FORKED, f"fork_actions names {task.action}")
     plugin = _action_plugin(task.action, task.collections)
-    if core_plugin(plugin) not in THREADED_ACTIONS and task.action not in options["thread_actions"]:
+    if core_plugin(plugin) not in THREADED_ACTIONS and not names.intersection(options["thread_actions"]):
         return Route(Way.FORKED, f"action plugin {task.action} is not known to be safe on threads")
     if task.timeout and core_plugin(plugin) in _WITHOUT_HOST:
         return Route(Way.FORKED, "it has a timeout and waits for no managed host")

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import multiprocessing.connection
 import os
+import threading
 from typing import Any
 
 
@@ -18,12 +19,15 @@ class Slots:
     Parameters:
         workers: the list that TaskQueueManager owns; its length is the number of forks for this batch.
 
-    Threads: the main thread waits; ``wake`` is called by task threads.
+    Threads: the main thread waits and closes; ``wake`` is called by task threads.
+    Guarded by ``_lock``: whether the pipe is closed.
     """
 
     def __init__(self, workers: list[Any]) -> None:
         self._workers = workers
         self._next = 0
+        self._lock = threading.Lock()
+        self._closed = False
         self._wake_read, self._wake_write = os.pipe()
         os.set_blocking(self._wake_read, False)
         os.set_blocking(self._wake_write, False)
@@ -49,14 +53,21 @@ class Slots:
             self._wait(limit)
 
     def wake(self) -> None:
-        """Tell the main thread that a task on a thread has ended."""
-        try:
-            os.write(self._wake_write, b"x")
-        except BlockingIOError:
-            return  # it has plenty of reasons to wake up already
+        """Tell the main thread that a task on a thread has ended; nothing happens after close()."""
+        with self._lock:
+            if self._closed:
+                return
+            try:
+                os.write(self._wake_write, b"x")
+            except BlockingIOError:
+                return  # it has plenty of reasons to wake up already
 
     def close(self) -> None:
-        """Close the pipe; no task may run on a thread any more."""
+        """Close the pipe; nobody waits any more."""
+        with self._lock:
+            if self._closed:
+                return
+            self._closed = True
         os.close(self._wake_read)
         os.close(self._wake_write)
 

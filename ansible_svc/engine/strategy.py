@@ -158,3 +158,4 @@ class NativeStrategy(Mixin):
             if isinstance(worker, ThreadWorker) and worker.is_alive():
                 worker.terminate()
         super().cleanup()
+        self._svc_slots.close()

@@ -90,10 +90,9 @@ class ContextService(Service):
         if not ours:
             return future.result()
         try:
-            host = self._connect(identity, candidates)
+            host = self._connect(identity, candidates, future)
         except BaseException as error:
-            with self._lock:
-                del self._hosts[identity]
+            self._drop(identity, future)
             future.set_exception(error)
             raise
         future.set_result(host)
@@ -121,7 +120,7 @@ class ContextService(Service):
             connected = sum(1 for future in self._hosts.values() if future.done() and future.exception() is None)
             return ContextStatistics(self._attempts, connected, self._lost)
 
-    def _connect(self, identity: Identity, candidates: Sequence[str]) -> Host:
+    def _connect(self, identity: Identity, candidates: Sequence[str], future: Future[Host]) -> Host:
         if identity.become is not None:
             login = self.host(Identity(identity.login), candidates)
             context = self._become(login, identity.become, candidates)
@@ -137,6 +136,8 @@ class ContextService(Service):
             )
         else:
             context = self._ssh_with_retries(identity.login, candidates)
+        lost = threading.Event()
+        mitogen.core.listen(context, "disconnect", lost.set)
         facts = call(
             context,
             AGENT_SERVICE,
@@ -146,15 +147,24 @@ class ContextService(Service):
             candidates=list(candidates),
         )
         host = Host(identity, context, facts)
-        mitogen.core.listen(context, "disconnect", lambda: self._on_lost(host))
+        mitogen.core.listen(context, "disconnect", lambda: self._on_lost(host, future))
+        if lost.is_set():
+            raise ConnectFailed(f"Connection to {identity.login.host} closed.")
         return host
 
-    def _on_lost(self, host: Host) -> None:
+    def _on_lost(self, host: Host, future: Future[Host]) -> None:
         with self._lock:
-            if host.alive:
-                host.alive = False
-                self._lost += 1
-                self._hosts.pop(host.identity, None)
+            if not host.alive:
+                return
+            host.alive = False
+            self._lost += 1
+        self._drop(host.identity, future)
+
+    def _drop(self, identity: Identity, future: Future[Host]) -> None:
+        """Take an entry out of the table, unless a newer connection has taken its place."""
+        with self._lock:
+            if self._hosts.get(identity) is future:
+                del self._hosts[identity]
 
     def _ssh_with_retries(self, login: SshLogin, candidates: Sequence[str]) -> Any:
         """Try as often and with the same pauses as ansible-core's ssh plugin (its _ssh_retry)."""

@@ -152,9 +152,9 @@ class DiskStore:
             if not create:
                 raise
             # pathlib is slow to import, which counts on a target.
-            os.makedirs(os.path.dirname(self.directory), exist_ok=True)  # noqa: PTH103
+            os.makedirs(os.path.dirname(self.directory), exist_ok=True)
             with suppress(FileExistsError):  # another process was faster; it is checked below like any other
-                os.mkdir(self.directory, 0o700)  # noqa: PTH102
+                os.mkdir(self.directory, 0o700)
             descriptor = os.open(self.directory, _OPEN_DIRECTORY)
         try:
             status = os.fstat(descriptor)

@@ -44,7 +44,10 @@ class Bundles:
         """
         blobs: dict[str, bytes] = {}
         if digests:
-            data = zlib.decompress(pack)
+            try:
+                data = zlib.decompress(pack)
+            except zlib.error as error:
+                raise ValueError("the pack of bundle %s cannot be read: %s" % (name, error)) from error
             start = 0
             for digest in digests:
                 end = start + 4 + int.from_bytes(data[start : start + 4], "big")
@@ -74,7 +77,7 @@ class Bundles:
     def frames_for(self, name: str, zygote: Zygote) -> bytes:
         """Return the frames that teach a zygote a bundle which it does not hold yet (b"" when it does).
 
-        Called by Zygote.start under its lock, so that what is noted here as sent is sent next.
+        Called by Zygote.start under its order lock, so that what is noted here as sent is sent next.
         """
         if name in zygote.bundles:
             return b""

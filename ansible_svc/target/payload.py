@@ -10,6 +10,7 @@ had inside that zip file, so that tracebacks and ``__file__`` read as they do un
 from __future__ import annotations
 
 import importlib.machinery
+import importlib.util
 import zipfile
 
 TYPE_CHECKING = False  # mypy knows the name; importing typing on every target would be a waste
@@ -93,7 +94,7 @@ class PayloadImporter:
         located = self._locate(fullname)
         if located is None:
             raise ImportError("no %s in this bundle" % fullname, name=fullname)
-        return self._source_of(self._files[located[0]]).decode("utf-8", "replace")
+        return importlib.util.decode_source(self._source_of(self._files[located[0]]))
 
     def get_filename(self, fullname: str) -> str:
         """Return the path of a module inside the zip file that this bundle stands for."""

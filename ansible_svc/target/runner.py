@@ -18,7 +18,7 @@ from ansible_svc.target.payload import PayloadImporter
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Iterable, NoReturn
+    from typing import Iterable, NoReturn, TextIO
 
 RESPAWN = "ansible/module_utils/common/respawn.py"
 _LOADER = "ansible.module_utils._internal._ansiballz._loader"
@@ -123,19 +123,27 @@ def leave(exit_: SystemExit | None) -> NoReturn:
         if isinstance(exit_.code, int):
             status = exit_.code
         elif exit_.code is not None:
-            print(exit_.code, file=sys.stderr)
+            if _is_open(sys.stderr):
+                print(exit_.code, file=sys.stderr)
             status = 1
+    getattr(threading, "_shutdown", lambda: None)()
     try:
-        getattr(threading, "_shutdown", lambda: None)()
         getattr(atexit, "_run_exitfuncs")()  # noqa: B009 - not public, but what Py_Finalize calls
     except BaseException:
-        sys.excepthook(*sys.exc_info())
+        if sys.version_info >= (3, 10):  # older ones have reported it already
+            sys.excepthook(*sys.exc_info())
     for stream in (sys.stdout, sys.stderr):
+        if not _is_open(stream):
+            continue
         try:
             stream.flush()
         except (OSError, ValueError):
             status = status or 120  # as the interpreter does when it cannot flush
     os._exit(status & 0xFF)
+
+
+def _is_open(stream: TextIO | None) -> bool:
+    return stream is not None and not getattr(stream, "closed", False)
 
 
 def run_and_leave(

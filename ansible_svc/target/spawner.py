@@ -24,7 +24,9 @@ if TYPE_CHECKING:
 
 # Reads the sources that follow on the socket and becomes ansible_svc.target.zygote in an otherwise fresh interpreter.
 _BOOT = """
-import os,struct,sys,types
+import sys
+sys.path[:]=[p for p in sys.path if p not in("",".")]
+import os,struct,types
 fd=int(sys.argv[1])
 def take(count):
     data=b""
@@ -81,7 +83,8 @@ class Zygote:
     Raises OSError when the interpreter cannot be started.
 
     Threads: any thread may start work; one reader thread calls the ``finished`` functions.
-    Guarded by ``_lock``: the waiting functions, what the zygote holds, and the order of what is written.
+    Guarded by ``_lock``: the waiting functions and what is known of the zygote; never held while writing, since the
+    reader needs it. Guarded by ``_order``: what is written, and what was sent before.
     """
 
     def __init__(self, interpreter: str, sources: dict[str, bytes]) -> None:
@@ -92,6 +95,7 @@ class Zygote:
         self._base_claimed = False
         self._base_known = threading.Event()
         self._lock = threading.Lock()
+        self._order = threading.Lock()
         self._waiting: dict[int, Finished] = {}
         self._numbers = itertools.count(1)
         self._gone: str | None = None
@@ -158,7 +162,7 @@ class Zygote:
             header: the request without its id.
             body: its body.
             finished: called once with the Outcome, on the reader thread.
-            before: called under the lock that orders what is written; returns frames to send first.
+            before: called under ``_order``; returns frames to send first.
 
         Returns the number to give to kill(). Raises ZygoteGone.
         """
@@ -167,15 +171,18 @@ class Zygote:
                 raise ZygoteGone(self._gone)
             number = next(self._numbers)
             self._waiting[number] = finished
-            header["id"] = number
+        header["id"] = number
+        with self._order:
             self._write(before() + encode(header, body))
         return number
 
     def kill(self, number: int) -> None:
         """Kill the process group of a running request; nothing happens when it is over already."""
         with self._lock:
-            if number in self._waiting and self._gone is None:
-                self._write(encode({"op": "kill", "id": number}))
+            if number not in self._waiting or self._gone is not None:
+                return
+        with self._order:
+            self._write(encode({"op": "kill", "id": number}))
 
     def close(self) -> None:
         """Close the socket: the zygote kills its runners and ends. Wait for that."""
@@ -188,7 +195,7 @@ class Zygote:
     def _write(self, data: bytes) -> None:
         try:
             self._channel.sendall(data)
-        except (BrokenPipeError, ConnectionResetError):
+        except OSError:
             sys.exc_info()  # the reader sees the end and fails everything that waits
 
     def _read(self) -> None:

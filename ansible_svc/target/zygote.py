@@ -140,7 +140,7 @@ class Zygote:
         sys.stderr.flush()
         pid = os.fork()
         if pid == 0:
-            self._in_child(out_write, err_write, header, files, body)
+            self._in_child(out_write, err_write, (out_read, err_read), header, files, body)
         os.close(out_write)
         os.close(err_write)
         child = self._add(header, pid)
@@ -165,11 +165,19 @@ class Zygote:
         gc.collect()
         gc.freeze()
 
-    def _in_child(self, out: int, err: int, header: dict[str, object], files: dict[str, str], body: bytes) -> None:
+    def _in_child(
+        self,
+        out: int,
+        err: int,
+        ours: tuple[int, ...],
+        header: dict[str, object],
+        files: dict[str, str],
+        body: bytes,
+    ) -> None:
         try:
             signal.set_wakeup_fd(-1)
             descriptors = [key.fd for key in self._selector.get_map().values()]
-            descriptors += [self._wake_write, out, err]
+            descriptors += [self._wake_write, out, err, *ours]
             self._selector.close()
             runner.detach(out, err, descriptors)
         except BaseException:
@@ -339,7 +347,8 @@ class Zygote:
         try:
             os.killpg(child.pid, signal.SIGKILL)
         except ProcessLookupError:
-            return  # it has ended by itself
+            # It has not made its own group yet, or it has ended; its number is still its own, since only we reap it.
+            os.kill(child.pid, signal.SIGKILL)
 
     def _send(self, header: dict[str, object], body: bytes = b"") -> None:
         try:
