@@ -254,7 +254,8 @@ def configure_children(
     :param packages: Packages whose services may be activated there; the default is ``("ansible_svc",)``.
     :param pool_size: Number of threads; the default is 4.
     :param modules: Modules whose code is pushed together with that of the Pool, so that activating a service
-        costs no round trips; those they import at their top go with them. Only the controller can push.
+        costs no round trips; what they import at their top goes with them as far as it is loaded here. Only the
+        controller can push.
     """
     options = endpoint_of(router).child_options
     if packages is not None:

@@ -13,11 +13,13 @@ import itertools
 import logging
 import threading
 from functools import partial
+from importlib import import_module
 
 import mitogen
 import mitogen.core
 
 from ansible_svc.errors import DisconnectedError
+from ansible_svc.service import takeover
 from ansible_svc.service.channel import Channel
 from ansible_svc.service.timers import Timers
 
@@ -94,6 +96,11 @@ class Endpoint:
         channel = self._channels.get(context.context_id)
         if channel is not None and channel.error is None:
             return channel
+        if self.starts_pool_of(context.context_id):
+            # mitogen.master.ModuleFinder.find_related sends along only what is loaded here, too. Outside the lock,
+            # because the broker thread takes it.
+            for name in takeover.MODULES:
+                import_module(name)
         with self._lock:
             channel = self._channels.get(context.context_id)
             if channel is None or channel.error is not None:

@@ -4,7 +4,10 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import threading
+from pathlib import Path
 from typing import Any
 
 import mitogen.core
@@ -14,6 +17,8 @@ from ansible_svc import errors
 from ansible_svc.service import call, call_async, configure_children
 from tests.integration.service.conftest import Controller
 from tests.integration.service.remote import PATIENCE_S, NeverActivated, Remote
+
+CHECKOUT = Path(__file__).resolve().parents[3]
 
 
 @pytest.mark.parametrize("blocked", ["ansible_svc", "ansible_svc.service.pool"])
@@ -36,6 +41,42 @@ def test_the_code_comes_with_the_first_call_without_being_asked_for(controller: 
     before = controller.router.responder.get_module_count
     assert call(context, Remote, "echo", value=1) == 1
     assert controller.router.responder.get_module_count == before
+
+
+PROGRAM = """
+import sys
+import mitogen.master
+
+sys.path.insert(0, sys.argv[1])
+from ansible_svc.service import call, configure_children
+from tests.integration.service.remote import Remote
+
+broker = mitogen.master.Broker(install_watcher=False)
+router = mitogen.master.Router(broker)
+configure_children(
+    router, packages=("tests.integration.service",), modules=("tests.integration.service.remote",)
+)
+call(router.local(python_path=sys.executable), Remote, "echo", value=1)
+print(router.responder.get_module_count)
+broker.shutdown()
+broker.join()
+"""
+
+
+def test_nor_is_it_when_the_controller_has_no_pool_of_its_own(tmp_path: Path) -> None:
+    program = tmp_path / "program.py"
+    program.write_text(PROGRAM)
+    run = subprocess.run(
+        # Neither directory nor environment leads the child to the checkout: it has to be sent the code.
+        [sys.executable, "-I", program, CHECKOUT],
+        cwd=tmp_path,
+        env={"PATH": "/usr/bin:/bin"},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert (run.returncode, run.stdout) == (0, "0\n"), run.stderr
 
 
 def test_threads_of_one_controller_race_for_the_first_call(controller: Controller) -> None:
