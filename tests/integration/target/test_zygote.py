@@ -1,0 +1,489 @@
+# Copyright: (c) 2026, The ansible_svc project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Modules in real zygotes: what comes out, how they end, and what they cannot do to others."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ansible_svc.target.spawner import ZygoteGone
+from tests.integration.target.conftest import INTERPRETERS, Bench, alive, answer, end, eventually, read_pid
+
+ECHO = """
+import sys
+module = AnsibleModule(argument_spec={"word": {"type": "str", "required": True}})
+module.exit_json(word=module.params["word"], version=list(sys.version_info[:2]), executable=sys.executable)
+"""
+
+SLEEP = """
+import os, time
+with open(os.environ["PID_FILE"], "w") as file:
+    file.write("%d\\n" % os.getpid())
+time.sleep(600)
+"""
+
+
+# -- what comes out
+
+
+@pytest.mark.parametrize("version", INTERPRETERS)
+def test_a_module_runs_with_the_interpreter_that_was_asked_for(bench: Bench, version: str) -> None:
+    bench.interpreter = INTERPRETERS[version]
+    module = bench.module("echo", ECHO)
+    for word in ("first", "zweites ä", "third"):
+        result = answer(bench.run(module, {"word": word}))
+        assert (result["word"], result["version"]) == (word, [int(part) for part in version.split(".")])
+        assert Path(result["executable"]).samefile(INTERPRETERS[version])
+
+
+def test_standard_output_error_and_exit_status_are_kept_apart(bench: Bench) -> None:
+    module = bench.module(
+        "both",
+        "import os, sys\nos.write(1, b'raw out \\xff ')\nprint('out')\nprint('err', file=sys.stderr)\nsys.exit(7)\n",
+    )
+    outcome = bench.run(module)
+    assert (outcome.rc, outcome.out, outcome.err) == (7, b"raw out \xff out\n", b"err\n")
+
+
+THREAD = "import threading, time\nthreading.Thread(target={}, daemon={}).start()\nsys.exit(0)"
+
+LEAVES = {
+    "exit": "sys.exit()",
+    "exit with a number": "sys.exit(7)",
+    "exit with True": "sys.exit(True)",
+    "exit with too large a number": "sys.exit(300)",
+    "exit with a negative number": "sys.exit(-1)",
+    "exit with words": "sys.exit('a reason')",
+    "exit with bytes that are no text": "sys.exit('\\udcff')",
+    "return": "pass",
+    "raise": "def inner():\n    raise KeyError('gone')\ninner()",
+    "be interrupted": "raise KeyboardInterrupt",
+    "os._exit": "print('buffered')\nos.write(1, b'written')\nos._exit(9)",
+    "close standard output": "sys.stdout.close()\nsys.exit(0)",
+    "close standard error": "sys.stderr.close()\nsys.exit('words')",
+    "close both descriptors": "print('never seen')\nos.close(1)\nos.close(2)\nsys.exit(0)",
+    "have no standard output": "sys.stdout = None\nsys.exit(3)",
+    "have another excepthook": "sys.excepthook = lambda *args: os.write(2, b'hook')\nraise ValueError",
+    "have a broken excepthook": "sys.excepthook = None\nraise ValueError('why')",
+    "leave to atexit": "import atexit\natexit.register(os.write, 2, b'at exit')\nsys.exit(2)",
+    "fail at exit": "import atexit\natexit.register(lambda: 1 / 0)\nsys.exit(2)",
+    "leave a thread": THREAD.format("lambda: time.sleep(0.1) or os.write(2, b't')", False),
+    "leave a daemon thread": THREAD.format("lambda: time.sleep(600)", True),
+    "be killed": "os.write(1, b'before')\nos.kill(os.getpid(), 9)",
+    "be terminated": "import signal\nos.kill(os.getpid(), signal.SIGTERM)",
+    "crash": "import ctypes\nctypes.string_at(0)",
+    "fork and leave twice": "if os.fork():\n    os.wait()\nprint('one')\nsys.exit(0)",
+    "fork an exiting child": "if not os.fork():\n    sys.exit(5)\nprint(os.WEXITSTATUS(os.wait()[1]))\nsys.exit(0)",
+    "write bytes": "os.write(1, b'\\xff\\xfe')\nprint('out')\nprint('err', file=sys.stderr)\nsys.exit(0)",
+    "write after both": "print('out', flush=True)\nprint('err', file=sys.stderr)\nprint('out again')\nsys.exit(4)",
+}
+
+
+OLDEST, NEWEST = next(iter(INTERPRETERS)), list(INTERPRETERS)[-1]
+
+
+@pytest.mark.parametrize("version", sorted({OLDEST, NEWEST}))
+@pytest.mark.parametrize("leave", LEAVES)
+def test_a_module_ends_as_it_does_under_ansible_core(bench: Bench, leave: str, version: str) -> None:
+    bench.interpreter = INTERPRETERS[version]
+    source = f"import os, sys\n{LEAVES[leave]}\n"
+    rc, out, err = bench.stock("leaves", source)
+    outcome = bench.run(bench.module("leaves", source))
+    assert (outcome.rc, _level(outcome.out), _level(outcome.err), outcome.error) == (rc, _level(out), _level(err), None)
+
+
+PAYLOAD = re.compile(rb"/[^ \"\n]*payload\.zip")
+ADDRESS = re.compile(rb"0x[0-9a-f]+")
+OUTER_FRAMES = re.compile(rb'(?:  File "<std(?:in|ing)>".*\n(?:    .*\n)*)+')
+
+
+def _level(text: bytes) -> bytes:
+    """Return text without what differs from run to run under ansible-core as well: temporary paths and addresses."""
+    return OUTER_FRAMES.sub(b"", ADDRESS.sub(b"0x", PAYLOAD.sub(b"PAYLOAD", text)))
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGSEGV], ids=lambda number: number.name)
+def test_a_module_that_a_signal_ends(bench: Bench, number: signal.Signals) -> None:
+    """It is not the zygote's end: the next module runs in the same one."""
+    source = f"import os, sys\nos.write(1, b'before')\nos.kill(os.getpid(), {int(number)})\n"
+    outcome = bench.run(bench.module("dies", source))
+    assert (outcome.rc, outcome.out, outcome.error) == (-number, b"before", None)
+    zygote = bench.spawner.zygote(bench.interpreter)
+    assert answer(bench.run(bench.module("echo", ECHO), {"word": "x"}))["word"] == "x"
+    assert bench.spawner.zygote(bench.interpreter) is zygote
+    assert zygote.gone is None
+
+
+def test_five_megabytes_on_both_outputs(bench: Bench) -> None:
+    size = 5 * 1024 * 1024
+    source = f"""
+import sys
+for _ in range(5):
+    sys.stdout.write("o" * {size // 5})
+    sys.stderr.write("e" * {size // 5})
+sys.exit(0)
+"""
+    outcome = bench.run(bench.module("large", source))
+    assert (outcome.rc, len(outcome.out), len(outcome.err)) == (0, size, size)
+    assert set(outcome.out) == {ord("o")}
+    assert set(outcome.err) == {ord("e")}
+
+
+def test_large_arguments(bench: Bench) -> None:
+    word = "w" * (3 * 1024 * 1024)
+    assert answer(bench.run(bench.module("echo", ECHO), {"word": word}))["word"] == word
+
+
+def test_thirty_at_once(bench: Bench) -> None:
+    """All of them have to run at the same time, or none of them goes on."""
+    source = """
+import os, time
+module = AnsibleModule(argument_spec={"number": {"type": "int"}, "folder": {"type": "str"}})
+folder, number = module.params["folder"], module.params["number"]
+open(os.path.join(folder, str(number)), "w").close()
+while len(os.listdir(folder)) < 30:
+    time.sleep(0.01)
+module.exit_json(number=number)
+"""
+    folder = bench.folder / "arrived"
+    folder.mkdir()
+    module = bench.module("meet", source)
+    runs = [bench.start(module, {"number": number, "folder": str(folder)}) for number in range(30)]
+    assert [answer(run.result())["number"] for run in runs] == list(range(30))
+    assert len({id(run.zygote) for run in runs}) == 1
+
+
+def test_a_module_reads_nothing_from_standard_input(bench: Bench) -> None:
+    source = "import sys\nAnsibleModule(argument_spec={}).exit_json(read=sys.stdin.read(), argv=sys.argv)\n"
+    result = answer(bench.run(bench.module("reads", source)))
+    assert result["read"] == ""
+    assert [Path(word).name for word in result["argv"]] == ["reads.py"]
+
+
+def test_a_module_that_respawns_finds_its_payload(bench: Bench) -> None:
+    """respawn_module starts another interpreter on the zip file, which is there for as long as the module runs."""
+    source = """
+import os, sys
+from ansible.module_utils.common import respawn
+module = AnsibleModule(argument_spec={"word": {"type": "str"}})
+if not respawn.has_respawned():
+    respawn.respawn_module(sys.executable)
+module.exit_json(word=module.params["word"], respawned=respawn.has_respawned(), file=__file__)
+"""
+    result = answer(bench.run(bench.module("respawns", source), {"word": "kept"}))
+    assert (result["word"], result["respawned"]) == ("kept", True)
+    assert not os.path.exists(result["file"].partition(".zip")[0] + ".zip")
+
+
+# -- what stays behind
+
+
+def test_a_module_that_daemonises_and_keeps_its_outputs_open(bench: Bench) -> None:
+    """Nobody waits for the daemon, and it survives."""
+    path = bench.folder / "pid"
+    source = f"""
+import os, sys, time
+module = AnsibleModule(argument_spec={{}})
+if os.fork() == 0:
+    os.setsid()
+    if os.fork() == 0:
+        with open({str(path)!r}, "w") as file:
+            file.write("%d\\n" % os.getpid())
+        time.sleep(600)
+    os._exit(0)
+module.exit_json(started=True)
+"""
+    assert answer(bench.run(bench.module("daemonises", source)))["started"] is True
+    pid = read_pid(path)
+    try:
+        assert alive(pid)
+    finally:
+        end(pid)
+
+
+def test_a_module_that_leaves_a_child_in_the_background(bench: Bench) -> None:
+    source = """
+import subprocess
+child = subprocess.Popen(["sleep", "600"])
+AnsibleModule(argument_spec={}).exit_json(pid=child.pid)
+"""
+    pid = answer(bench.run(bench.module("leaves_child", source)))["pid"]
+    try:
+        assert alive(pid)
+        assert answer(bench.run(bench.module("echo", ECHO), {"word": "next"}))["word"] == "next"
+    finally:
+        end(pid)
+
+
+# -- what does not pass from one to the next
+
+CHANGES_EVERYTHING = """
+import atexit, builtins, gc, json, os, resource, signal, socket, sys, threading, time
+os.environ["SVC_CHANGED"] = "1"
+os.environ.pop("PATH", None)
+os.environ["HOME"] = "/nowhere"
+os.chdir("/")
+os.umask(0o077)
+sys.path.insert(0, "/svc-changed")
+sys.meta_path.clear()
+sys.modules["svc_changed"] = sys
+json.dumps = None
+builtins.svc_changed = True
+sys.argv.append("changed")
+sys.setrecursionlimit(77777)
+sys.excepthook = None
+import ansible.module_utils.basic as basic
+basic.AnsibleModule = None
+for number in (signal.SIGTERM, signal.SIGCHLD, signal.SIGINT, signal.SIGUSR1, signal.SIGPIPE):
+    signal.signal(number, signal.SIG_IGN if number != signal.SIGUSR1 else (lambda *args: None))
+signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGHUP, signal.SIGTERM])
+signal.alarm(600)
+resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+resource.setrlimit(resource.RLIMIT_NOFILE, (64, 64))
+os.nice(3)
+socket.setdefaulttimeout(3)
+time.tzset()
+gc.disable()
+atexit.register(lambda: os.write(2, b"left"))
+threading.Thread(target=time.sleep, args=(600,), daemon=True).start()
+for descriptor in (0, *range(3, 30)):
+    try:
+        os.close(descriptor)
+    except OSError:
+        pass
+os.write(1, b"{}")
+sys.exit(0)
+"""
+
+TELLS_EVERYTHING = """
+import atexit, builtins, gc, json, os, resource, signal, socket, sys, threading
+mask = os.umask(0)
+os.umask(mask)
+AnsibleModule(argument_spec={}).exit_json(
+    environment=dict(os.environ),
+    cwd=os.getcwd(),
+    umask=mask,
+    path=sys.path,
+    meta_path=[str(type(finder)) for finder in sys.meta_path],
+    modules=sorted(sys.modules),
+    dumps=json.dumps is not None,
+    builtin=hasattr(builtins, "svc_changed"),
+    argv=sys.argv,
+    recursion=sys.getrecursionlimit(),
+    hook=sys.excepthook is sys.__excepthook__,
+    signals={str(int(n)): str(signal.getsignal(n)) for n in signal.valid_signals() if n not in (9, 19)},
+    blocked=sorted(map(int, signal.pthread_sigmask(signal.SIG_BLOCK, []))),
+    alarm=signal.alarm(0),
+    core=resource.getrlimit(resource.RLIMIT_CORE),
+    nofile=resource.getrlimit(resource.RLIMIT_NOFILE),
+    nice=os.nice(0),
+    timeout=socket.getdefaulttimeout(),
+    gc=gc.isenabled(),
+    threads=threading.active_count(),
+    descriptors=[fd for fd in os.listdir("/proc/self/fd") if os.path.exists("/proc/self/fd/" + fd)],
+    leader=(os.getsid(0), os.getpgid(0)) == (os.getpid(), os.getpid()),
+)
+"""
+
+
+def test_nothing_passes_from_one_module_to_the_next(bench: Bench) -> None:
+    tells = bench.module("tells", TELLS_EVERYTHING)
+    before = answer(bench.run(tells))
+    outcome = bench.run(bench.module("changes", CHANGES_EVERYTHING))
+    assert (outcome.rc, outcome.out, outcome.err) == (0, b"{}", b"left")
+    after = answer(bench.run(tells))
+    assert after == before
+    assert after["threads"] == 1
+    assert after["leader"] is True
+    assert "" not in after["path"]
+
+
+def test_a_module_finds_the_signals_of_a_new_interpreter(bench: Bench) -> None:
+    source = """
+import signal, sys
+for number in sorted(signal.valid_signals()):
+    print(int(number), getattr(signal.getsignal(number), "__name__", signal.getsignal(number)))
+print(signal.pthread_sigmask(signal.SIG_BLOCK, []))
+sys.exit(0)
+"""
+    outcome = bench.run(bench.module("tells", source))
+    assert (outcome.rc, outcome.out, outcome.err) == bench.stock("tells", source)
+
+
+def test_a_module_holds_no_descriptor_of_the_zygote(bench: Bench) -> None:
+    """Also while others run: their pipes, and the socket to the agent."""
+    pid_file = bench.folder / "pid"
+    sleeps = bench.module("sleeps", SLEEP)
+    run = bench.start(sleeps, env={"PID_FILE": str(pid_file)})
+    read_pid(pid_file)
+    held = answer(bench.run(bench.module("tells", TELLS_EVERYTHING)))["descriptors"]
+    run.kill()
+    assert run.result().rc == -signal.SIGKILL
+    assert sorted(held) == ["0", "1", "2"], held
+
+
+def test_environment_directory_and_limit_are_those_of_the_request(bench: Bench) -> None:
+    tells = bench.module("tells", TELLS_EVERYTHING)
+    told = answer(bench.run(tells, env={"SVC_ONE": "ä", "LANG": "C"}, cwd=str(bench.folder), nofile=99))
+    assert told["environment"]["SVC_ONE"] == "ä"
+    assert told["environment"]["LANG"] == "C"
+    assert told["cwd"] == str(bench.folder)
+    assert told["nofile"][0] == 99
+    after = answer(bench.run(tells))
+    assert "SVC_ONE" not in after["environment"]
+    assert (after["cwd"], after["nofile"][0] == 99) == (os.getcwd(), False)
+
+
+def test_a_directory_that_is_not_there_is_the_modules_failure(bench: Bench) -> None:
+    outcome = bench.run(bench.module("echo", ECHO), {"word": "x"}, cwd="/nowhere")
+    assert (outcome.rc, outcome.out) == (1, b"")
+    assert outcome.err.endswith(b"FileNotFoundError: [Errno 2] No such file or directory: '/nowhere'\n")
+
+
+# -- bundles
+
+
+def test_a_bundle_with_another_basic_gets_another_zygote_and_its_own_code(bench: Bench) -> None:
+    source = """
+import ansible.module_utils.basic as basic
+AnsibleModule(argument_spec={}).exit_json(mark=getattr(basic, "MARK", 0))
+"""
+    basic = "ansible/module_utils/basic.py"
+
+    def marked(number: int) -> Any:
+        return bench.module(f"mark{number}", source, {basic: lambda content: content + b"\nMARK = %d\n" % number})
+
+    plain, one, two = bench.module("plain", source), marked(1), marked(2)
+    runs = [bench.start(module) for module in (plain, one, two, plain, two, one)]
+    assert [answer(run.result())["mark"] for run in runs] == [0, 1, 2, 0, 2, 1]
+    zygotes = [run.zygote for run in runs]
+    assert zygotes[0] is zygotes[3]
+    assert zygotes[1] is zygotes[5]
+    assert zygotes[2] is zygotes[4]
+    assert len({id(zygote) for zygote in zygotes}) == 3
+
+
+def test_two_versions_of_one_module_share_a_zygote(bench: Bench) -> None:
+    first = bench.module("same", "AnsibleModule(argument_spec={}).exit_json(version=1)\n")
+    second = bench.module("same", "AnsibleModule(argument_spec={}).exit_json(version=2)\n")
+    runs = [bench.start(module) for module in (first, second, first)]
+    assert [answer(run.result())["version"] for run in runs] == [1, 2, 1]
+    assert len({id(run.zygote) for run in runs}) == 1
+
+
+def test_a_module_that_does_not_compile_is_its_own_failure(bench: Bench) -> None:
+    """ansible-core itself compiles only what it scans for imports; a target may run an older Python."""
+    bad = bench.module("bad", "", {"ansible/legacy/bad.py": lambda content: content + b"def (\n"})
+    outcome = bench.run(bad)
+    assert (outcome.rc, outcome.err) == (1, b"")
+    assert json.loads(outcome.out)["exception"]["event"]["msg"] == "invalid syntax (bad.py, line 3)"
+    assert answer(bench.run(bench.module("echo", ECHO), {"word": "x"}))["word"] == "x"
+
+
+# -- kill
+
+
+@pytest.mark.parametrize("moment", ["at once", "while it runs"])
+def test_kill_ends_the_whole_process_group(bench: Bench, moment: str) -> None:
+    pid_file, child_file = bench.folder / "pid", bench.folder / "child"
+    source = f"import subprocess\nsubprocess.Popen(['sh', '-c', 'echo $$ > {child_file}; exec sleep 600'])\n" + SLEEP
+    module = bench.module("sleeps", source)
+    bench.run(bench.module("echo", ECHO), {"word": "the zygote is warm"})
+    run = bench.start(module, env={"PID_FILE": str(pid_file)})
+    child = 0
+    if moment == "while it runs":
+        read_pid(pid_file)
+        child = read_pid(child_file)
+    run.kill()
+    outcome = run.result()
+    assert (outcome.rc, outcome.error) == (-signal.SIGKILL, None)
+    if child:
+        eventually(lambda: not alive(child), "the child's end")
+
+
+@pytest.mark.parametrize("pty", [False, True])
+def test_kill_of_a_command_just_started(bench: Bench, pty: bool) -> None:
+    bench.command(["true"])
+    run = bench.start_command(["sleep", "600"], pty=pty)
+    run.kill()
+    assert run.result().rc == -signal.SIGKILL
+
+
+def test_kill_of_one_leaves_the_others_alone(bench: Bench) -> None:
+    module = bench.module("sleeps", SLEEP)
+    files = [bench.folder / f"pid{number}" for number in range(3)]
+    runs = [bench.start(module, env={"PID_FILE": str(path)}) for path in files]
+    pids = [read_pid(path) for path in files]
+    runs[1].kill()
+    assert runs[1].result().rc == -signal.SIGKILL
+    assert [alive(pid) for pid in pids] == [True, False, True]
+
+
+def test_kill_of_what_is_over_does_nothing(bench: Bench) -> None:
+    run = bench.start(bench.module("echo", ECHO), {"word": "x"})
+    assert answer(run.result())["word"] == "x"
+    run.kill()
+    run.zygote.kill(10_000)
+    assert answer(bench.run(bench.module("echo", ECHO), {"word": "y"}))["word"] == "y"
+
+
+# -- the end of a zygote
+
+
+def test_closing_the_socket_ends_everything(bench: Bench) -> None:
+    module = bench.module("sleeps", SLEEP)
+    pid_file = bench.folder / "pid"
+    run = bench.start(module, env={"PID_FILE": str(pid_file)})
+    command = bench.start_command(["sh", "-c", f"echo $$ > {bench.folder}/command; sleep 600"])
+    pids = [read_pid(pid_file), read_pid(bench.folder / "command"), run.zygote._process.pid]
+    run.zygote.close()
+    for ended in (run, command):
+        outcome = ended.result()
+        assert outcome.error is not None
+        assert outcome.rc < 0
+    eventually(lambda: not any(map(alive, pids)), "the end")
+    with pytest.raises(ZygoteGone):
+        run.zygote.start({"op": "run"}, b"", lambda outcome: None)
+
+
+def test_closing_the_socket_ends_what_was_only_just_started(bench: Bench) -> None:
+    bench.run(bench.module("echo", ECHO), {"word": "the zygote is warm"})
+    run = bench.start(bench.module("sleeps", SLEEP), env={"PID_FILE": str(bench.folder / "pid")})
+    run.zygote.close()
+    assert run.result().error is not None  # what is left is found by the check after each test
+
+
+def test_a_zygote_that_is_killed_fails_what_ran_in_it_and_is_replaced(bench: Bench) -> None:
+    pid_file = bench.folder / "pid"
+    run = bench.start(bench.module("sleeps", SLEEP), env={"PID_FILE": str(pid_file)})
+    pid = read_pid(pid_file)
+    os.kill(run.zygote._process.pid, signal.SIGKILL)
+    try:
+        outcome = run.result()
+        assert outcome.error is not None
+        eventually(lambda: run.zygote.gone is not None)
+        assert answer(bench.run(bench.module("echo", ECHO), {"word": "x"}))["word"] == "x"
+        assert bench.spawner.zygote(bench.interpreter) is not run.zygote
+    finally:
+        end(pid)
+
+
+# -- where it starts
+
+
+@pytest.mark.parametrize("name", ["selectors", "struct", "json", "socket", "gc", "ansible"])
+def test_files_of_the_login_directory_are_not_imported(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    folder = bench.folder / "home"
+    folder.mkdir()
+    (folder / f"{name}.py").write_text("raise RuntimeError('the wrong file')\n")
+    monkeypatch.chdir(folder)
+    assert answer(bench.run(bench.module("echo", ECHO), {"word": "x"}))["word"] == "x"

@@ -1,0 +1,105 @@
+# Copyright: (c) 2026, The ansible_svc project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Our errors, in ansible-core's words."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import pytest
+from ansible._internal._errors import _error_utils
+from ansible.errors import AnsibleConnectionFailure, AnsibleError, AnsibleUndefinedVariable
+
+from ansible_svc.engine.ansible_errors import as_ansible
+from ansible_svc.errors import (
+    ArgumentError,
+    CancelledError,
+    DeadlineExceededError,
+    DisconnectedError,
+    Error,
+    PoolClosedError,
+    RemoteError,
+    remote_error_class,
+)
+from ansible_svc.transport.failures import (
+    BecomeFailed,
+    ConnectFailed,
+    HostKeyUnknown,
+    NoPython,
+    PasswordMissing,
+    PasswordWrong,
+)
+
+CONNECTION = SimpleNamespace(
+    become=SimpleNamespace(name="sudo"), _play_context=SimpleNamespace(remote_addr="db.example.org")
+)
+CLOSED = "Failed to connect to the host via ssh: Connection to db.example.org closed."
+
+TABLE: list[tuple[Error, type[Exception], str]] = [
+    (
+        ConnectFailed("Permission denied"),
+        AnsibleConnectionFailure,
+        "Failed to connect to the host via ssh: Permission denied",
+    ),
+    (PasswordMissing("x"), AnsibleError, "Missing sudo password"),
+    (PasswordWrong("x"), AnsibleError, "Incorrect sudo password"),
+    (DisconnectedError("x"), AnsibleConnectionFailure, CLOSED),
+    (PoolClosedError("x"), AnsibleConnectionFailure, CLOSED),
+    (CancelledError("x"), AnsibleConnectionFailure, CLOSED),
+    (RemoteError("no space"), AnsibleError, "the agent on the managed host failed: no space"),
+    (remote_error_class("PermissionError")("denied"), AnsibleError, "the agent on the managed host failed: denied"),
+    (DeadlineExceededError("too late"), AnsibleError, "too late"),
+    (ArgumentError("odd"), AnsibleError, "odd"),
+]
+
+
+def said(error: BaseException) -> str:
+    """Return what ansible-core makes of an error in a task's result: its words, and those of its causes."""
+    return str(_error_utils.result_dict_from_exception(error)["msg"])
+
+
+@pytest.mark.parametrize(("error", "expected", "words"), TABLE, ids=lambda value: type(value).__name__)
+def test_what_becomes_what(error: Error, expected: type[Exception], words: str) -> None:
+    with pytest.raises(expected) as caught, as_ansible(CONNECTION):
+        raise error
+    assert type(caught.value) is expected
+    assert said(caught.value) == words
+
+
+def test_an_unknown_host_key_is_no_failed_connection() -> None:
+    """ansible-core does not count such a host as unreachable."""
+    with pytest.raises(AnsibleError) as caught, as_ansible(CONNECTION):
+        raise HostKeyUnknown("x")
+    assert said(caught.value) == (
+        "Using a SSH password instead of a key is not possible because Host Key checking is enabled. "
+        "Please add this host's fingerprint to your known_hosts file to manage this host."
+    )
+    assert not isinstance(caught.value, AnsibleConnectionFailure)
+
+
+def test_what_was_done_is_told_of_a_remote_error() -> None:
+    with pytest.raises(AnsibleError) as caught, as_ansible(CONNECTION, "failed to transfer file to /x"):
+        raise RemoteError("no space")
+    assert said(caught.value) == "failed to transfer file to /x: no space"
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        NoPython("none"),
+        BecomeFailed("sudo: unknown user"),
+        AnsibleUndefinedVariable("x"),
+        ZeroDivisionError("x"),
+        KeyboardInterrupt(),
+    ],
+    ids=lambda error: type(error).__name__,
+)
+def test_what_passes(error: BaseException) -> None:
+    with pytest.raises(type(error)) as caught, as_ansible(CONNECTION):
+        raise error
+    assert caught.value is error
+
+
+def test_nothing_happens_without_an_error() -> None:
+    with as_ansible(None):
+        pass
