@@ -13,6 +13,7 @@ from ansible.errors import AnsibleConnectionFailure, AnsibleError
 from ansible_svc.errors import CancelledError, DisconnectedError, Error, PoolClosedError, RemoteError
 from ansible_svc.transport.failures import (
     BecomeFailed,
+    BecomeTimeout,
     ConnectFailed,
     HostKeyUnknown,
     NoPython,
@@ -46,6 +47,9 @@ def as_ansible(connection: Any, doing: str = "") -> Iterator[None]:
         raise AnsibleError(f"Missing {connection.become.name} password") from error
     except PasswordWrong as error:
         raise AnsibleError(f"Incorrect {connection.become.name} password") from error
+    except BecomeTimeout as error:
+        seconds = int(connection.svc_place(become=False).identity.login.timeout_s)
+        raise AnsibleConnectionFailure(f"Timeout ({seconds}s) waiting for privilege escalation prompt: ") from error
     except (NoPython, BecomeFailed):
         raise
     except (DisconnectedError, PoolClosedError, CancelledError) as error:

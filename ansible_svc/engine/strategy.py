@@ -95,7 +95,10 @@ class NativeStrategy(Mixin):
         tqm = self._tqm
         if chosen.way is Way.NATIVE:
             thread = ThreadWorker(
-                lambda: run_task(spec, self._svc.loaders, ThreadTaskExecutor), self._svc_on_end, task_context()
+                spec.task,
+                lambda: run_task(spec, self._svc.loaders, ThreadTaskExecutor),
+                self._svc_on_end,
+                task_context(),
             )
             self._workers[index] = thread
             tqm.send_callback("v2_runner_on_start", spec.host, spec.task)

@@ -9,6 +9,7 @@ import queue
 import threading
 import traceback
 from collections.abc import Callable
+from typing import Any
 
 from ansible_svc.engine.running import Run, running
 
@@ -69,6 +70,7 @@ class ThreadWorker:
     It has what TaskQueueManager and StrategyBase ask of a WorkerProcess.
 
     Parameters:
+        task: the strategy's task; the free strategy counts the workers of a throttled one by its uuid.
         run_task: runs the task and sends its result.
         on_end: called when the task is over, after its result was sent.
         context: the context variables that the task starts with.
@@ -81,7 +83,8 @@ class ThreadWorker:
 
     pid = None
 
-    def __init__(self, run_task: Job, on_end: Callable[[], None], context: contextvars.Context) -> None:
+    def __init__(self, task: Any, run_task: Job, on_end: Callable[[], None], context: contextvars.Context) -> None:
+        self._task = task
         self._run_task = run_task
         self._on_end = on_end
         self._context = context

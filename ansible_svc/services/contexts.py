@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import mitogen.core
+import mitogen.parent
 import mitogen.sudo
 
 from ansible_svc import target
@@ -24,6 +25,7 @@ from ansible_svc.target.spawner import SOURCES
 from ansible_svc.transport.boot import NO_PYTHON, interpreter_argv
 from ansible_svc.transport.failures import (
     BecomeFailed,
+    BecomeTimeout,
     ConnectFailed,
     HostKeyUnknown,
     NoPython,
@@ -36,6 +38,8 @@ from ansible_svc.transport.ssh import HOST_KEY_QUESTION, SshConnection
 
 _HELLO_TIMEOUT_S = 60.0
 _BOOT_TIMEOUT_S = 60.0
+# What an interpreter may need to start after the become program let it.
+_BECOME_GRACE_S = 10.0
 _EOF_PREFIX = "EOF on stream; last 100 lines received:\n"
 _LONGEST_PAUSE_S = 30
 
@@ -210,7 +214,7 @@ class ContextService(Service):
                 password=become.password,
                 python_path=interpreter_argv([*candidates, login.facts["python"]]),
                 remote_name="ansible-svc",
-                connect_timeout=_BOOT_TIMEOUT_S,
+                connect_timeout=login.identity.login.timeout_s + _BECOME_GRACE_S,
                 unidirectional=True,
             )
         except mitogen.core.StreamError as error:
@@ -223,5 +227,7 @@ def _become_failure(text: str) -> Error:
         return PasswordMissing(mitogen.sudo.password_required_msg)
     if mitogen.sudo.password_incorrect_msg in text:
         return PasswordWrong(mitogen.sudo.password_incorrect_msg)
+    if mitogen.parent.Router.connection_timeout_msg in text:
+        return BecomeTimeout(text)
     written = text.partition(_EOF_PREFIX)[2].strip() or text
     return NoPython(NO_PYTHON) if NO_PYTHON in written.splitlines() else BecomeFailed(written)

@@ -125,6 +125,8 @@ def leave(exit_: SystemExit | None) -> NoReturn:
         elif exit_.code is not None:
             if _is_open(sys.stderr):
                 print(exit_.code, file=sys.stderr)
+            else:
+                os.write(2, b"\n")  # all that the interpreter can still say
             status = 1
     getattr(threading, "_shutdown", lambda: None)()
     try:
@@ -146,6 +148,14 @@ def _is_open(stream: TextIO | None) -> bool:
     return stream is not None and not getattr(stream, "closed", False)
 
 
+def _show_exception() -> None:
+    """Show the exception that is being handled, without the frames of this package."""
+    kind, value, trace = sys.exc_info()
+    while trace is not None and trace.tb_frame.f_code.co_filename.startswith("<ansible_svc."):
+        trace = trace.tb_next
+    sys.excepthook(kind, value, trace)  # type: ignore[arg-type]
+
+
 def run_and_leave(
     importer: PayloadImporter, request: dict[str, object], files: dict[str, str], arguments: bytes
 ) -> NoReturn:
@@ -161,9 +171,13 @@ def run_and_leave(
     except SystemExit as exit_:
         ended = exit_
     except KeyboardInterrupt:
-        sys.excepthook(*sys.exc_info())
-        ended = SystemExit(130)
+        _show_exception()
+        for stream in (sys.stdout, sys.stderr):
+            if _is_open(stream):
+                stream.flush()
+        signal.signal(signal.SIGINT, signal.SIG_DFL)  # an interpreter dies of the signal, too
+        os.kill(os.getpid(), signal.SIGINT)
     except BaseException:
-        sys.excepthook(*sys.exc_info())
+        _show_exception()
         ended = SystemExit(1)
     leave(ended)

@@ -27,5 +27,9 @@ class PasswordWrong(BecomeFailed):
     """The become program did not accept the password."""
 
 
+class BecomeTimeout(BecomeFailed, TimeoutError):
+    """The become program did not come to an end of its questions in time; the text is what it wrote."""
+
+
 class NoPython(Error, LookupError):
     """The host has no Python that the agent can run on; ansible-core's own connection still works there."""

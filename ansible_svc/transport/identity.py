@@ -30,9 +30,15 @@ class SshLogin:
 
 @dataclass(frozen=True)
 class LocalLogin:
-    """Work on the controller itself, as the user who runs it."""
+    """Work on the controller itself, as the user who runs it.
+
+    Attributes:
+        host: for messages.
+        timeout_s: bound on the questions of a become program.
+    """
 
     host: str = "localhost"
+    timeout_s: float = 10.0
 
 
 @dataclass(frozen=True)
