@@ -171,7 +171,7 @@ def run(
     if strategy == STOCK:
         remove_leftovers(lab)
     if "Timeout exceeded" in result.stdout:
-        _remove_payloads_of_killed_jobs(lab)
+        _remove_what_killed_jobs_left(lab)
     statistics = json.loads(statistics_path.read_text()) if statistics_path.exists() else None
     files = {**describe(lab.directory / "hosts", lab.directory), **describe(_shared(lab), lab.directory)}
     return Outcome(strategy, result, statistics, files)
@@ -215,11 +215,14 @@ def remove_leftovers(lab: Lab) -> None:
             shutil.rmtree(path) if path.is_dir() else path.unlink()
 
 
-def _remove_payloads_of_killed_jobs(lab: Lab) -> None:
-    """Remove what ansible-core's async_wrapper leaves behind when it kills a job at its limit.
+def _remove_what_killed_jobs_left(lab: Lab) -> None:
+    """Remove what ansible-core's async_wrapper leaves behind when it kills a job at its limit, under any strategy.
 
-    It sends SIGKILL, so the job cannot remove its temporary directory, under any strategy.
+    It sends SIGKILL, so the job cannot remove its temporary directory; and it makes the job a process group of its own
+    only after the job was started, so a module that was quicker than that survives.
     """
+    modules = [process for process in lab.processes() if "AnsiballZ_" in process.command()]
+    processes.end([*modules, *processes.descendants(*(module.pid for module in modules))])
     for directory in lab.temporary_directories():
         for path in directory.glob("ansible_*_payload_*"):
             shutil.rmtree(path)
