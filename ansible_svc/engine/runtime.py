@@ -22,7 +22,7 @@ from ansible_svc.engine.access import Access
 from ansible_svc.engine.loaders import Loaders
 from ansible_svc.engine.statistics import Counters
 from ansible_svc.engine.threads import TaskThreads
-from ansible_svc.service import Pool
+from ansible_svc.service import Pool, configure_children
 from ansible_svc.services.contexts import ContextService
 from ansible_svc.services.files import FileService
 from ansible_svc.services.modules import ModuleService
@@ -56,6 +56,7 @@ class Runtime:
         self._router = mitogen.master.Router(self._broker)
         self._router.unidirectional = True
         self._router.responder.whitelist_prefix("ansible_svc")
+        configure_children(self._router, modules=("ansible_svc.target.agent",))
         self.contexts = ContextService(self._router)
         self.modules = ModuleService(self._router)
         self.files = FileService(self._router)

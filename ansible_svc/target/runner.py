@@ -153,6 +153,8 @@ def _show_exception() -> None:
     kind, value, trace = sys.exc_info()
     while trace is not None and trace.tb_frame.f_code.co_filename.startswith("<ansible_svc."):
         trace = trace.tb_next
+    if value is not None:
+        value = value.with_traceback(trace)
     sys.excepthook(kind, value, trace)  # type: ignore[arg-type]
 
 
