@@ -35,27 +35,29 @@ def as_ansible(connection: Any, doing: str = "") -> Iterator[None]:
         connection: for its become plugin's name and the host.
         doing: what was attempted, for errors that the remote operating system gave.
 
+    The causes are left out: ansible-core joins the messages of a chain, and these words are complete.
+
     NoPython and BecomeFailed pass: the first is answered by going another way, the second by a result.
     """
     try:
         yield
-    except HostKeyUnknown as error:
-        raise AnsibleError(_HOST_KEY_WORDS) from error
+    except HostKeyUnknown:
+        raise AnsibleError(_HOST_KEY_WORDS) from None
     except ConnectFailed as error:
-        raise AnsibleConnectionFailure(f"Failed to connect to the host via ssh: {error}") from error
-    except PasswordMissing as error:
-        raise AnsibleError(f"Missing {connection.become.name} password") from error
-    except PasswordWrong as error:
-        raise AnsibleError(f"Incorrect {connection.become.name} password") from error
-    except BecomeTimeout as error:
+        raise AnsibleConnectionFailure(f"Failed to connect to the host via ssh: {error}") from None
+    except PasswordMissing:
+        raise AnsibleError(f"Missing {connection.become.name} password") from None
+    except PasswordWrong:
+        raise AnsibleError(f"Incorrect {connection.become.name} password") from None
+    except BecomeTimeout:
         seconds = int(connection.svc_place(become=False).identity.login.timeout_s)
-        raise AnsibleConnectionFailure(f"Timeout ({seconds}s) waiting for privilege escalation prompt: ") from error
+        raise AnsibleConnectionFailure(f"Timeout ({seconds}s) waiting for privilege escalation prompt: ") from None
     except (NoPython, BecomeFailed):
         raise
-    except (DisconnectedError, PoolClosedError, CancelledError) as error:
+    except (DisconnectedError, PoolClosedError, CancelledError):
         words = f"Connection to {connection._play_context.remote_addr} closed."
-        raise AnsibleConnectionFailure(f"Failed to connect to the host via ssh: {words}") from error
+        raise AnsibleConnectionFailure(f"Failed to connect to the host via ssh: {words}") from None
     except RemoteError as error:
-        raise AnsibleError(f"{doing or 'the agent on the managed host failed'}: {error}") from error
+        raise AnsibleError(f"{doing or 'the agent on the managed host failed'}: {error}") from None
     except Error as error:
-        raise AnsibleError(str(error)) from error
+        raise AnsibleError(str(error)) from None

@@ -153,7 +153,7 @@ class NativeConnection(Mixin):
             try:
                 yield place, before
             except PreparationError as error:
-                raise _preparation_failure(before[error.details["index"]], error.details["reason"]) from error
+                raise _preparation_failure(before[error.details["index"]], error.details["reason"]) from None
 
     def svc_directory(self) -> str | None:
         """Return the directory that commands run in, None for the login's."""
