@@ -1,0 +1,73 @@
+# Copyright: (c) 2026, The ansible_svc project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The ansible-svc command."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+import ansible_svc
+from ansible_svc.cli import PLUGIN_KINDS, main, plugin_path
+
+
+@pytest.mark.parametrize(
+    ("argv", "kind", "plugin"),
+    [
+        (["path"], "strategy", "svc_linear"),
+        (["path", "strategy"], "strategy", "svc_free"),
+        (["path", "connection"], "connection", "svc_ssh"),
+    ],
+)
+def test_path(argv: list[str], kind: str, plugin: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(argv) == 0
+    printed = capsys.readouterr()
+    assert printed.err == ""
+    folder = Path(printed.out.rstrip("\n"))
+    assert printed.out == f"{folder}\n"
+    assert folder.is_absolute()
+    assert folder.name == kind
+    assert (folder / f"{plugin}.py").is_file()
+    assert folder == plugin_path(kind)
+
+
+def test_version(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["--version"])
+    assert ended.value.code == 0
+    assert capsys.readouterr().out == f"ansible-svc {ansible_svc.__version__}\n"
+
+
+@pytest.mark.parametrize(
+    "argv",
+    [
+        [],
+        ["path", "callback"],
+        ["path", "strategy", "connection"],
+        ["no-such-command"],
+        ["--no-such-option"],
+        ["path", "-x"],
+    ],
+    ids=" ".join,
+)
+def test_wrong_usage(argv: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(argv)
+    assert ended.value.code == 2
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    assert printed.err.startswith("usage: ansible-svc")
+
+
+@pytest.mark.parametrize("argv", [["--help"], ["path", "--help"]], ids=" ".join)
+def test_help(argv: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(argv)
+    assert ended.value.code == 0
+    assert capsys.readouterr().out.startswith("usage: ansible-svc")
+
+
+def test_every_kind_is_there() -> None:
+    for kind in PLUGIN_KINDS:
+        assert list(plugin_path(kind).glob("svc_*.py"))

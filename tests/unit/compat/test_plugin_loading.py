@@ -1,0 +1,79 @@
+# Copyright: (c) 2026, The ansible_svc project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Plugins may be loaded by several threads."""
+
+from __future__ import annotations
+
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from ansible.plugins import loader
+
+from ansible_svc.compat.plugin_loading import serialise
+from tests.unit.ansible_setup import set_up
+
+PATIENCE_S = 20.0
+SLOW = """
+import threading
+STARTED.set()
+assert GO_ON.wait(20)
+from ansible.plugins.action.normal import ActionModule as Normal
+
+
+class ActionModule(Normal):
+    pass
+"""
+
+
+@pytest.fixture(autouse=True)
+def _serialised() -> Iterator[None]:
+    set_up()
+    before = {id(one): dict(vars(one)) for _name, one in loader.get_all_plugin_loaders()}
+    serialise()
+    yield
+    for _name, one in loader.get_all_plugin_loaders():
+        if "_load_module_source" not in before[id(one)]:
+            vars(one).pop("_load_module_source", None)
+
+
+def test_doing_it_again_changes_nothing() -> None:
+    before = [vars(one)["_load_module_source"] for _name, one in loader.get_all_plugin_loaders()]
+    serialise()
+    assert [vars(one)["_load_module_source"] for _name, one in loader.get_all_plugin_loaders()] == before
+    assert before
+
+
+def test_nobody_sees_half_a_plugin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import builtins
+
+    started, go_on = threading.Event(), threading.Event()
+    monkeypatch.setattr(builtins, "STARTED", started, raising=False)
+    monkeypatch.setattr(builtins, "GO_ON", go_on, raising=False)
+    (tmp_path / "svc_slow.py").write_text(SLOW)
+    monkeypatch.setattr(loader.action_loader, "_extra_dirs", [str(tmp_path), *loader.action_loader._extra_dirs])
+    monkeypatch.setattr(loader.action_loader, "_paths", None)
+    found: list[object] = []
+
+    def load() -> None:
+        found.append(loader.action_loader.get("svc_slow", class_only=True))
+
+    threads = [threading.Thread(target=load) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    assert started.wait(PATIENCE_S)
+    go_on.set()
+    for thread in threads:
+        thread.join(PATIENCE_S)
+    for name in [name for name in sys.modules if name.endswith("svc_slow")]:
+        del sys.modules[name]
+    assert len(found) == 8
+    assert None not in found
+
+
+def test_plugins_load_plugins() -> None:
+    """A plugin may load another while it is loaded itself."""
+    assert loader.action_loader.get("normal", class_only=True) is not None
+    assert loader.filter_loader.get("ansible.builtin.combine") is not None

@@ -1,0 +1,390 @@
+# Copyright: (c) 2026, The ansible_svc project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Connections: one attempt for all who ask, and what is remembered of it."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future
+from typing import Any
+
+import mitogen.core
+import mitogen.sudo
+import pytest
+
+from ansible_svc.errors import DeadlineExceededError
+from ansible_svc.services import contexts
+from ansible_svc.services.contexts import ContextService
+from ansible_svc.services.host import Host
+from ansible_svc.transport.boot import NO_PYTHON
+from ansible_svc.transport.failures import (
+    BecomeFailed,
+    ConnectFailed,
+    HostKeyUnknown,
+    NoPython,
+    PasswordMissing,
+    PasswordWrong,
+)
+from ansible_svc.transport.identity import Identity, LocalLogin, SshLogin, Sudo
+from ansible_svc.transport.local import LocalConnection
+from ansible_svc.transport.ssh import HOST_KEY_QUESTION, SshConnection
+
+PATIENCE_S = 20.0
+LOGIN = SshLogin(host="web", argv=("ssh", "web"), password=None)
+WEB = Identity(LOGIN)
+ROOT = Identity(LOGIN, Sudo(user="root", executable="sudo", flags=("-H",), password="secret"))
+EOF = "EOF on stream; last 100 lines received:\n"
+
+
+class Context:
+    """Be a mitogen context."""
+
+    def __init__(self) -> None:
+        self.shut_down = 0
+
+    def shutdown(self, wait: bool = False) -> None:
+        self.shut_down += 1
+        mitogen.core.fire(self, "disconnect")
+
+
+class Router:
+    """Be a router whose connections a test decides about."""
+
+    def __init__(self) -> None:
+        self.connected: list[tuple[Any, dict[str, Any]]] = []
+        self.contexts: list[Context] = []
+        self.failures: list[BaseException] = []
+        self.gate: Callable[[], object] = lambda: None
+
+    def _connect(self, kind: Any, **options: Any) -> Context:
+        self.connected.append((kind, options))
+        self.gate()
+        if self.failures:
+            raise self.failures.pop(0)
+        context = Context()
+        self.contexts.append(context)
+        return context
+
+    def sudo(self, **options: Any) -> Context:
+        return self._connect("sudo", **options)
+
+
+class TellingFuture(Future[Host]):
+    """Be a future that tells when somebody waits for it."""
+
+    def __init__(self, waiters: threading.Semaphore) -> None:
+        super().__init__()
+        self._told = waiters
+
+    def result(self, timeout: float | None = None) -> Host:
+        self._told.release()
+        return super().result(timeout)
+
+
+class Stage:
+    """Hold a service, its router, and how long it slept."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.router = Router()
+        self.pauses: list[float] = []
+        self.hellos: list[tuple[Context, dict[str, Any]]] = []
+        self.during_hello: Callable[[Context], object] = lambda context: None
+        monkeypatch.setattr(contexts.time, "sleep", self.pauses.append)
+        monkeypatch.setattr(contexts, "call", self._call)
+        self.waiters = threading.Semaphore(0)
+        monkeypatch.setattr(contexts, "Future", lambda: TellingFuture(self.waiters))
+        self.service = ContextService(self.router)
+
+    def _call(self, context: Context, service: str, method: str, **arguments: Any) -> dict[str, Any]:
+        assert method == "hello"
+        self.hellos.append((context, arguments))
+        self.during_hello(context)
+        return {"python": "/usr/bin/python3", "candidates": arguments["candidates"]}
+
+    def host(self, identity: Identity = WEB) -> Host:
+        return self.service.host(identity, ["python3"])
+
+    def fail(self, *texts: str) -> None:
+        self.router.failures += [mitogen.core.StreamError("%s", text) for text in texts]
+
+
+@pytest.fixture
+def stage(monkeypatch: pytest.MonkeyPatch) -> Stage:
+    return Stage(monkeypatch)
+
+
+class Crowd:
+    """Have many threads ask for one identity while its only attempt waits."""
+
+    def __init__(self, stage: Stage, count: int) -> None:
+        self._arrived = threading.Event()
+        self._go_on = threading.Event()
+        self.outcomes: list[Any] = []
+        self._stage = stage
+        stage.router.gate = self._wait
+        self._threads = [threading.Thread(target=self._ask, daemon=True) for _ in range(count)]
+        for thread in self._threads:
+            thread.start()
+        assert self._arrived.wait(PATIENCE_S)
+        for _ in range(count - 1):
+            assert stage.waiters.acquire(timeout=PATIENCE_S)
+
+    def _wait(self) -> None:
+        self._arrived.set()
+        assert self._go_on.wait(PATIENCE_S)
+
+    def _ask(self) -> None:
+        try:
+            self.outcomes.append(self._stage.host())
+        except BaseException as error:
+            self.outcomes.append(error)
+
+    def finish(self) -> list[Any]:
+        self._go_on.set()
+        for thread in self._threads:
+            thread.join(PATIENCE_S)
+            assert not thread.is_alive(), "somebody still waits"
+        self._stage.router.gate = lambda: None
+        return self.outcomes
+
+
+# -- one attempt
+
+
+def test_fifty_threads_share_one_attempt(stage: Stage) -> None:
+    hosts = Crowd(stage, 50).finish()
+    assert len(hosts) == 50
+    assert len(set(map(id, hosts))) == 1
+    assert len(stage.router.connected) == len(stage.hellos) == 1
+    assert stage.host() is hosts[0]
+    statistics = stage.service.context_statistics()
+    assert (statistics.attempts, statistics.connected, statistics.lost) == (1, 1, 0)
+
+
+def test_a_failure_reaches_all_and_is_not_kept(stage: Stage) -> None:
+    crowd = Crowd(stage, 50)
+    stage.fail("EOF on stream; last 100 lines received:\nssh: connect to host web port 22: Connection refused")
+    outcomes = crowd.finish()
+    assert len(outcomes) == 50
+    assert {type(outcome) for outcome in outcomes} == {ConnectFailed}
+    assert {str(outcome) for outcome in outcomes} == {"ssh: connect to host web port 22: Connection refused"}
+    assert len(stage.router.connected) == 1
+    assert stage.service.connected(WEB) is None
+    assert stage.host().alive
+    assert stage.service.context_statistics().connected == 1
+
+
+def test_identities_do_not_wait_for_each_other(stage: Stage) -> None:
+    crowd = Crowd(stage, 1)
+    stage.router.gate = lambda: None
+    other = stage.service.host(Identity(SshLogin(host="other", argv=("ssh", "other"), password=None)), ["python3"])
+    assert other.alive
+    [host] = crowd.finish()
+    assert host is not other
+
+
+def test_connected_tells_only_of_those_who_are(stage: Stage) -> None:
+    assert stage.service.connected(WEB) is None
+    crowd = Crowd(stage, 1)
+    assert stage.service.connected(WEB) is None
+    assert stage.service.context_statistics().connected == 0
+    [host] = crowd.finish()
+    assert stage.service.connected(WEB) is host
+
+
+def test_what_ssh_is_given(stage: Stage) -> None:
+    login = SshLogin(host="web", argv=("ssh", "-p", "1", "web"), password="secret", timeout_s=7)
+    stage.host(Identity(login))
+    [(kind, options)] = stage.router.connected
+    assert kind is SshConnection
+    assert (options["argv"], options["password"], options["unidirectional"]) == (login.argv, "secret", True)
+    assert options["connect_timeout"] > 7
+    assert options["python_path"][:2] == ["/bin/sh", "-c"]
+
+
+def test_what_the_agent_is_told_and_tells(stage: Stage) -> None:
+    host = stage.service.host(Identity(LocalLogin()), ("/x/python", "python3"))
+    assert stage.router.connected[0][0] is LocalConnection
+    [(context, arguments)] = stage.hellos
+    assert context is stage.router.contexts[0] is host.context
+    assert arguments["candidates"] == ["/x/python", "python3"]
+    assert {"zygote", "runner", "frames", "payload"} <= set(arguments["sources"])
+    assert all(type(source) is bytes and source for source in arguments["sources"].values())
+    assert host.facts["python"] == "/usr/bin/python3"
+
+
+# -- become
+
+
+def test_become_goes_through_the_login_which_is_shared(stage: Stage) -> None:
+    root = stage.host(ROOT)
+    login = stage.service.connected(WEB)
+    assert login is not None
+    assert [kind for kind, _options in stage.router.connected] == [SshConnection, "sudo"]
+    options = stage.router.connected[1][1]
+    assert options["via"] is login.context
+    assert (options["username"], options["sudo_path"], options["sudo_args"]) == ("root", "sudo", ["-H"])
+    assert options["password"] == "secret"
+    assert "/usr/bin/python3" in options["python_path"][2]
+    assert stage.host() is login
+    assert stage.host(ROOT) is root
+    assert len(stage.router.connected) == 2
+
+
+@pytest.mark.parametrize(
+    ("text", "kind", "words"),
+    [
+        (mitogen.sudo.password_required_msg, PasswordMissing, mitogen.sudo.password_required_msg),
+        (mitogen.sudo.password_incorrect_msg, PasswordWrong, mitogen.sudo.password_incorrect_msg),
+        (f"x {mitogen.sudo.password_incorrect_msg} y", PasswordWrong, mitogen.sudo.password_incorrect_msg),
+        (f"{EOF}sudo: unknown user: nobody-here\n", BecomeFailed, "sudo: unknown user: nobody-here"),
+        (f"{EOF}{NO_PYTHON}\n", NoPython, NO_PYTHON),
+        (f"{EOF}sudo: a password is required\n", BecomeFailed, "sudo: a password is required"),
+        ("something else", BecomeFailed, "something else"),
+        (EOF, BecomeFailed, EOF),
+    ],
+)
+def test_a_become_failure(stage: Stage, text: str, kind: type[Exception], words: str) -> None:
+    stage.host()
+    stage.fail(text)
+    with pytest.raises(kind) as caught:
+        stage.host(ROOT)
+    assert type(caught.value) is kind
+    assert str(caught.value) == words
+    assert stage.service.connected(WEB) is not None
+    assert stage.host(ROOT).alive
+
+
+def test_a_login_that_fails_is_the_failure_of_becoming(stage: Stage) -> None:
+    stage.fail("denied")
+    with pytest.raises(ConnectFailed, match="denied"):
+        stage.host(ROOT)
+    assert stage.host(ROOT).alive
+
+
+# -- retries
+
+
+@pytest.mark.parametrize(("retries", "pauses"), [(0, []), (1, [0]), (3, [0, 1, 3]), (8, [0, 1, 3, 7, 15, 30, 30, 30])])
+def test_retries_pause_like_ansible_cores(stage: Stage, retries: int, pauses: list[float]) -> None:
+    identity = Identity(SshLogin(host="web", argv=("ssh",), password=None, retries=retries))
+    stage.fail(*(f"failure {number}" for number in range(retries + 1)))
+    with pytest.raises(ConnectFailed, match=f"failure {retries}"):
+        stage.host(identity)
+    assert stage.pauses == pauses
+    assert stage.service.context_statistics().attempts == len(stage.router.connected) == retries + 1
+
+
+def test_retries_end_with_success(stage: Stage) -> None:
+    identity = Identity(SshLogin(host="web", argv=("ssh",), password=None, retries=5))
+    stage.fail("one", "two")
+    assert stage.host(identity).alive
+    assert (stage.pauses, len(stage.router.connected)) == ([0, 1], 3)
+
+
+@pytest.mark.parametrize(
+    ("text", "kind"),
+    [
+        (f"{EOF}{NO_PYTHON}", NoPython),
+        (f"{EOF}Welcome\n{NO_PYTHON}\nbye", NoPython),
+        (HOST_KEY_QUESTION, HostKeyUnknown),
+    ],
+)
+def test_failures_of_a_login(stage: Stage, text: str, kind: type[Exception]) -> None:
+    stage.fail(text)
+    with pytest.raises(kind) as caught:
+        stage.host()
+    assert type(caught.value) is kind
+
+
+def test_a_host_without_python_is_not_tried_again(stage: Stage) -> None:
+    identity = Identity(SshLogin(host="web", argv=("ssh",), password=None, retries=3))
+    stage.fail(f"{EOF}{NO_PYTHON}")
+    with pytest.raises(NoPython):
+        stage.host(identity)
+    assert (stage.pauses, len(stage.router.connected)) == ([], 1)
+
+
+def test_a_message_that_only_mentions_python_is_a_failed_connection(stage: Stage) -> None:
+    stage.fail(f"{EOF}motd: if you see '{NO_PYTHON}', call us")
+    with pytest.raises(ConnectFailed):
+        stage.host()
+
+
+# -- losing connections
+
+
+def test_a_lost_connection_leaves_the_table(stage: Stage) -> None:
+    first = stage.host()
+    mitogen.core.fire(first.context, "disconnect")
+    assert not first.alive
+    assert stage.service.connected(WEB) is None
+    statistics = stage.service.context_statistics()
+    assert (statistics.connected, statistics.lost) == (0, 1)
+    second = stage.host()
+    assert second is not first
+    mitogen.core.fire(first.context, "disconnect")
+    assert stage.host() is second
+    assert stage.service.context_statistics().lost == 1
+
+
+def test_a_connection_that_is_lost_during_hello_is_not_kept(stage: Stage) -> None:
+    stage.during_hello = lambda context: mitogen.core.fire(context, "disconnect")
+    with pytest.raises(ConnectFailed):
+        stage.host()
+    stage.during_hello = lambda context: None
+    assert stage.host().alive
+
+
+def test_an_agent_that_does_not_answer_is_disconnected(stage: Stage) -> None:
+    def fail(context: Context) -> None:
+        raise DeadlineExceededError("no hello")
+
+    stage.during_hello = fail
+    with pytest.raises(DeadlineExceededError):
+        stage.host()
+    assert stage.router.contexts[0].shut_down == 1
+    assert stage.service.connected(WEB) is None
+
+
+def test_forget_disconnects_a_login_and_what_was_reached_through_it(stage: Stage) -> None:
+    root, login = stage.host(ROOT), stage.host()
+    other = stage.service.host(Identity(SshLogin(host="other", argv=("ssh", "other"), password=None)), ["python3"])
+    order: list[Context] = []
+    for host in (root, login, other):
+        mitogen.core.listen(host.context, "disconnect", lambda host=host: order.append(host.context))
+    stage.service.forget(LOGIN)
+    assert order == [root.context, login.context]
+    assert (root.alive, login.alive, other.alive) == (False, False, True)
+    assert stage.service.context_statistics().lost == 0
+    assert stage.host() is not login
+
+
+def test_forget_of_what_is_not_there_does_nothing(stage: Stage) -> None:
+    stage.service.forget(LOGIN)
+    stage.service.forget(LocalLogin())
+
+
+@pytest.mark.parametrize("succeeds", [True, False])
+def test_forget_during_an_attempt_leaves_nobody_waiting(stage: Stage, succeeds: bool) -> None:
+    crowd = Crowd(stage, 5)
+    stage.service.forget(LOGIN)
+    if not succeeds:
+        stage.fail("denied")
+    outcomes = crowd.finish()
+    assert len(outcomes) == 5
+    new = stage.host()
+    for outcome in outcomes:
+        if isinstance(outcome, Host) and outcome is not new:
+            mitogen.core.fire(outcome.context, "disconnect")
+    assert stage.host() is new
+
+
+def test_the_first_of_many_who_gives_up_unwillingly_disturbs_nobody(stage: Stage) -> None:
+    """Whatever ends the attempt ends the waiting."""
+    crowd = Crowd(stage, 5)
+    stage.router.failures.append(KeyboardInterrupt())
+    outcomes = crowd.finish()
+    assert {type(outcome) for outcome in outcomes} == {KeyboardInterrupt}
+    assert stage.host().alive

@@ -1,0 +1,68 @@
+# Copyright: (c) 2026, The ansible_svc project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""What the controller knows of an agent's bundles."""
+
+from __future__ import annotations
+
+import pytest
+
+from ansible_svc.services.host import Host
+from ansible_svc.services.modules import Bundle
+from ansible_svc.transport.identity import Identity, LocalLogin
+
+
+def bundle(name: str, *digests: str) -> Bundle:
+    files = tuple((f"{name}/{digest}.py", digest) for digest in digests)
+    return Bundle(name=name, fqn=name, profile="legacy", shebang=("/usr/bin/python",), files=files)
+
+
+ONE, TWO = bundle("one", "a", "b"), bundle("two", "b", "c")
+
+
+@pytest.fixture
+def host() -> Host:
+    return Host(Identity(LocalLogin()), None, {})
+
+
+def test_a_new_host_lacks_everything(host: Host) -> None:
+    assert host.lacks(ONE) == (ONE.manifest(), ["a", "b"])
+
+
+def test_asking_does_not_change_what_is_lacking(host: Host) -> None:
+    """Both of two requests on their way have to be complete: either may arrive first."""
+    assert host.lacks(ONE) == host.lacks(ONE)
+
+
+def test_what_is_there_is_not_sent_again(host: Host) -> None:
+    host.holds(ONE)
+    assert host.lacks(ONE) == (None, [])
+    assert host.lacks(TWO) == (TWO.manifest(), ["c"])
+    host.holds(TWO)
+    assert host.lacks(TWO) == (None, [])
+
+
+def test_a_digest_of_two_files_is_sent_once(host: Host) -> None:
+    assert host.lacks(bundle("x", "e", "e", "f"))[1] == ["e", "f"]
+
+
+def test_what_was_forgotten_is_sent_again(host: Host) -> None:
+    host.holds(ONE)
+    host.holds(TWO)
+    host.forgot(ONE, ["a"])
+    assert host.lacks(ONE) == (ONE.manifest(), ["a"])
+    assert host.lacks(TWO) == (None, [])
+
+
+def test_an_agent_that_knows_nothing_gets_everything(host: Host) -> None:
+    host.holds(ONE)
+    host.forgot(ONE, None)
+    assert host.lacks(ONE) == (ONE.manifest(), ["a", "b"])
+
+
+def test_a_manifest_crosses_the_wire_as_plain_lists() -> None:
+    manifest = ONE.manifest()
+    assert manifest["files"] == [["one/a.py", "a"], ["one/b.py", "b"]]
+    assert manifest["modules"][:2] == [
+        "ansible.module_utils._internal._ansiballz._loader",
+        "ansible.module_utils.basic",
+    ]
