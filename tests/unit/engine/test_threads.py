@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import contextvars
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 
@@ -111,6 +111,11 @@ def test_threads_that_are_busy_finish_before_they_end(threads: TaskThreads) -> N
 # -- ThreadWorker
 
 
+def a_worker(job: Callable[[], object], on_end: Callable[[], None]) -> ThreadWorker:
+    """Return a worker that inherits this thread's context."""
+    return ThreadWorker(object(), job, on_end, contextvars.copy_context())  # type: ignore[arg-type]
+
+
 def run(threads: TaskThreads, worker: ThreadWorker, ended: threading.Event) -> None:
     worker.start(threads)
     assert ended.wait(PATIENCE_S)
@@ -119,7 +124,7 @@ def run(threads: TaskThreads, worker: ThreadWorker, ended: threading.Event) -> N
 def test_a_worker_that_ended_well(threads: TaskThreads) -> None:
     ended = threading.Event()
     seen: list[bool] = []
-    worker = ThreadWorker(lambda: seen.append(worker.is_alive()), ended.set, contextvars.copy_context())
+    worker = a_worker(lambda: seen.append(worker.is_alive()), ended.set)
     assert not worker.is_alive()
     run(threads, worker, ended)
     assert seen == [True]
@@ -135,7 +140,7 @@ def test_a_worker_that_failed_has_an_exit_code_and_a_traceback(threads: TaskThre
         raise error
 
     ended = threading.Event()
-    worker = ThreadWorker(fail, ended.set, contextvars.copy_context())
+    worker = a_worker(fail, ended.set)
     run(threads, worker, ended)
     assert (worker.is_alive(), worker.exitcode) == (False, 1)
     assert "in fail\n" in worker.failure
@@ -151,7 +156,7 @@ def test_a_worker_is_over_before_anybody_is_told(threads: TaskThreads) -> None:
         told.append((worker.is_alive(), worker.exitcode))
         ended.set()
 
-    worker = ThreadWorker(lambda: 1 / 0, on_end, contextvars.copy_context())  # type: ignore[arg-type, return-value]
+    worker = a_worker(lambda: 1 / 0, on_end)
     run(threads, worker, ended)
     assert told == [(False, 1)]
 
@@ -167,7 +172,7 @@ def test_a_worker_has_its_own_context(threads: TaskThreads) -> None:
 
     for _ in range(2):
         ended = threading.Event()
-        run(threads, ThreadWorker(look, ended.set, contextvars.copy_context()), ended)
+        run(threads, a_worker(look, ended.set), ended)
     assert seen == ["inherited", "inherited"]
     assert variable.get() == "inherited"
     variable.reset(token)
@@ -182,7 +187,7 @@ def test_a_worker_that_is_terminated_counts_as_over_and_its_call_is_cancelled(th
             waiting.set()
             call.result()
 
-    worker = ThreadWorker(wait, ended.set, contextvars.copy_context())
+    worker = a_worker(wait, ended.set)
     worker.start(threads)
     assert waiting.wait(PATIENCE_S)
     assert worker.is_alive()
@@ -197,6 +202,6 @@ def test_every_worker_has_a_run_of_its_own(threads: TaskThreads) -> None:
     runs = []
     for _ in range(2):
         ended = threading.Event()
-        run(threads, ThreadWorker(lambda: runs.append(current_run()), ended.set, contextvars.copy_context()), ended)
+        run(threads, a_worker(lambda: runs.append(current_run()), ended.set), ended)
     assert runs[0] is not runs[1]
     assert current_run() not in runs
