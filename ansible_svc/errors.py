@@ -130,7 +130,7 @@ class RemoteError(Error, RuntimeError):
 
     def __reduce__(self) -> tuple[Any, ...]:
         # The subclasses are made at run time, where pickle does not find them.
-        builtin = next((base.__name__ for base in type(self).__mro__ if base in _MIRRORED), "RuntimeError")
+        builtin = next((name for name, cls in _remote_classes.items() if cls is type(self)), "RuntimeError")
         return _rebuild_remote_error, (builtin, self.message, self.details, self.remote_traceback, self.type_name)
 
 

@@ -5,7 +5,6 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -29,7 +28,3 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = parser.parse_args(argv)
     print(plugin_path(arguments.kind))
     return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

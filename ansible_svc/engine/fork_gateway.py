@@ -11,10 +11,13 @@ multiprocessing.connection.
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import multiprocessing
 import queue
+import signal
 import threading
+from collections.abc import Iterator
 from multiprocessing.connection import Connection
 from typing import Any
 
@@ -25,6 +28,16 @@ from ansible_svc.errors import Error
 _METHODS = frozenset(name for name in vars(Access) if not name.startswith("_"))
 
 Request = tuple[int, str, tuple[Any, ...], dict[str, Any]]
+
+
+@contextlib.contextmanager
+def _alarm_held_back() -> Iterator[None]:
+    """Let no task timeout (SIGALRM) cut a message in two."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGALRM})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 class ForkedAccess:
@@ -46,9 +59,12 @@ class ForkedAccess:
 
         def ask(*args: Any, **kwargs: Any) -> Any:
             number = next(self._numbers)
-            self._channel.send((number, method, args, kwargs))
+            with _alarm_held_back():
+                self._channel.send((number, method, args, kwargs))
             while True:
-                answered, succeeded, value = self._channel.recv()
+                self._channel.poll(None)  # here an alarm may come
+                with _alarm_held_back():
+                    answered, succeeded, value = self._channel.recv()
                 if answered != number:
                     continue  # the answer to something that an alarm has interrupted
                 if succeeded:

@@ -5,7 +5,6 @@
 from __future__ import annotations
 
 import os
-import threading
 from typing import Any
 
 from ansible_svc.transport.identity import SshLogin
@@ -30,7 +29,6 @@ _OPTIONS = (
 _DEFAULT_SSH_ARGS = "-C -o ControlMaster=auto -o ControlPersist=60s"
 
 _commands: dict[tuple[Any, ...], tuple[str, ...]] = {}
-_commands_lock = threading.Lock()
 
 
 def ssh_login(connection: Any) -> SshLogin:
@@ -38,7 +36,8 @@ def ssh_login(connection: Any) -> SshLogin:
 
     Raises AnsibleError for options that cannot be used together, as the plugin does.
 
-    Threads: any; equal options share one command line, guarded by ``_commands_lock``.
+    Threads: any. Equal options share one command line; two threads may build it at the same time, and one is kept. (No
+    lock: a worker may be forked at any time, and needs this.)
     """
     host = connection.get_option("host") or connection._play_context.remote_addr
     password = connection.get_option("password") or connection._play_context.password
@@ -46,12 +45,9 @@ def ssh_login(connection: Any) -> SshLogin:
     known = connection._options
     values = tuple(str(known[name]) if name in known else None for name in _OPTIONS)
     key = (host, bool(password), *values)
-    with _commands_lock:
-        argv = _commands.get(key)
+    argv = _commands.get(key)
     if argv is None:
-        argv = _build(connection, host)
-        with _commands_lock:
-            argv = _commands.setdefault(key, argv)
+        argv = _commands.setdefault(key, _build(connection, host))
     return SshLogin(
         host=host,
         argv=argv,

@@ -17,7 +17,7 @@ import mitogen.parent
 import mitogen.sudo
 
 from ansible_svc import target
-from ansible_svc.errors import Error
+from ansible_svc.errors import ActivationError, BootstrapError, Error
 from ansible_svc.names import AGENT_SERVICE
 from ansible_svc.service import Service, call
 from ansible_svc.services.host import Host
@@ -142,14 +142,21 @@ class ContextService(Service):
             context = self._ssh_with_retries(identity.login, candidates)
         lost = threading.Event()
         mitogen.core.listen(context, "disconnect", lost.set)
-        facts = call(
-            context,
-            AGENT_SERVICE,
-            "hello",
-            timeout_s=_HELLO_TIMEOUT_S,
-            sources=self._sources,
-            candidates=list(candidates),
-        )
+        try:
+            facts = call(
+                context,
+                AGENT_SERVICE,
+                "hello",
+                timeout_s=_HELLO_TIMEOUT_S,
+                sources=self._sources,
+                candidates=list(candidates),
+            )
+        except (ActivationError, BootstrapError) as error:
+            context.shutdown(wait=False)
+            raise NoPython(f"the agent cannot run there: {error}") from None
+        except BaseException:
+            context.shutdown(wait=False)
+            raise
         host = Host(identity, context, facts)
         mitogen.core.listen(context, "disconnect", lambda: self._on_lost(host, future))
         if lost.is_set():

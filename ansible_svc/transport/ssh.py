@@ -19,6 +19,7 @@ from ansible_svc.transport.process import spawn
 
 _NEVER_SHARED = ("-o", "ControlMaster=no", "-o", "ControlPath=none")
 _PROMPT = re.compile(rb"(password|passphrase[^:]*|PIN[^:]*):\s*$", re.IGNORECASE)
+_ANYTHING = re.compile(rb"")
 _HOST_KEY = re.compile(rb"are you sure you want to continue connecting", re.IGNORECASE)
 HOST_KEY_QUESTION = "ssh asked to confirm a host key"
 
@@ -41,21 +42,22 @@ class PromptProtocol(mitogen.parent.RegexProtocol):
 
     _asked = False
 
-    def _on_password(self, line: bytes, match: Any) -> None:
-        options = self.stream.conn.options
-        password = options.password
+    def _on_partial(self, line: bytes, match: Any) -> None:
+        prompt = self.stream.conn.options.prompt
+        if prompt in line if prompt is not None else _PROMPT.search(line):
+            self._type_password()
+        elif _HOST_KEY.search(line):
+            self.stream.conn._fail_connection(mitogen.core.StreamError(HOST_KEY_QUESTION))
+
+    def _type_password(self) -> None:
+        password = self.stream.conn.options.password
         if password is None or self._asked:
             return  # ssh fails by itself and says why
-        if options.prompt is not None and options.prompt not in line:
-            return
         self._asked = True
         self.logged_partial = None
         self.stream.transmit_side.write((password + "\n").encode())
 
-    def _on_host_key(self, line: bytes, match: Any) -> None:
-        self.stream.conn._fail_connection(mitogen.core.StreamError(HOST_KEY_QUESTION))
-
-    PARTIAL_PATTERNS: ClassVar = [(_PROMPT, _on_password), (_HOST_KEY, _on_host_key)]
+    PARTIAL_PATTERNS: ClassVar = [(_ANYTHING, _on_partial)]
 
 
 class SshConnection(mitogen.parent.Connection):
