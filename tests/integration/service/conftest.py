@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import sys
 import threading
+from collections import Counter
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -13,8 +14,9 @@ import mitogen.core
 import mitogen.master
 import pytest
 
-from ansible_svc.service import Pool, Service, configure_children
+from ansible_svc.service import Call, Pool, Service, call_async, configure_children
 from ansible_svc.service.endpoint import endpoint_of
+from tests.integration.service.probe import Probe
 from tests.integration.service.remote import PATIENCE_S
 from tests.lab import Lab
 
@@ -48,11 +50,11 @@ class Controller:
         """Return a new local child."""
         return self.router.local(python_path=python_path)
 
-    def ssh(self, python_path: str = sys.executable) -> Any:
-        """Return a new child behind the lab's sshd."""
+    def ssh(self, python_path: str = sys.executable, number: int = 1) -> Any:
+        """Return a new child behind the lab's sshd: on the first host, or on another."""
         assert self.lab is not None
         return self.router.ssh(
-            hostname=self.lab.hosts(1)[0].address,
+            hostname=self.lab.hosts(number)[-1].address,
             port=self.lab.sshd.port,
             username=self.lab.user,
             identity_file=str(self.lab.sshd.client_key),
@@ -107,3 +109,26 @@ def eventually(condition: Callable[[], bool]) -> None:
         pause.wait(0.01)
         waited += 0.01
         assert waited < PATIENCE_S, "it did not happen"
+
+
+def ask(context: Any, service: type[Service], method: str, *kwargs: dict[str, Any]) -> Call:
+    """Have a context call the controller, once per dict of arguments, all at once."""
+    return call_async(
+        context, Probe, "ask_many", context_id=0, service=service.name(), method=method, kwargs=list(kwargs)
+    )
+
+
+def outcomes(asked: Call) -> Counter[tuple[str, Any]]:
+    """Count what came of the calls of `ask`."""
+    return Counter((how, what) for how, what in asked.result(PATIENCE_S))
+
+
+def pool_threads() -> list[threading.Thread]:
+    """Return the threads of this process's Pools."""
+    return [thread for thread in threading.enumerate() if thread.name.startswith("ansible_svc.pool")]
+
+
+def load(pool: Pool) -> tuple[int, int, int]:
+    """Return how many requests are open, how many jobs wait for a thread, and how many threads are busy."""
+    statistics = pool.statistics()
+    return statistics.open_requests, statistics.queue_length, statistics.busy_threads
