@@ -14,7 +14,7 @@ import sys
 import threading
 import time
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -130,9 +130,13 @@ class Bench:
         pairs = [[relative, digest_bytes(content)] for relative, content in parts.files.items()]
         bundle = digest_bytes(json.dumps([name, pairs]).encode())
         blobs = {digest_bytes(content): content for content in parts.files.values()}
-        pack = zlib.compress(b"".join(len(blob).to_bytes(4, "big") + blob for blob in blobs.values()), 1)
-        self.bundles.add(bundle, {"files": pairs, "modules": list(PRELOAD)}, list(blobs), pack)
+        self.bundles.add(bundle, {"files": pairs, "modules": list(PRELOAD)}, list(blobs), self.pack(blobs.values()))
         return Module(bundle, parts)
+
+    @staticmethod
+    def pack(blobs: Iterable[bytes]) -> bytes:
+        """Return blobs as they travel to an agent."""
+        return zlib.compress(b"".join(len(blob).to_bytes(4, "big") + blob for blob in blobs), 1)
 
     def stock(self, name: str, source: str) -> tuple[int, bytes, bytes]:
         """Run a module as ansible-core pipes it into an interpreter; return exit status and both outputs."""
