@@ -38,6 +38,16 @@ class Subject:
     variables: Mapping[str, str] = field(default_factory=dict)
 
 
+@dataclass(frozen=True)
+class Controller:
+    """Say what runs ansible-core: its version, the Python's version and path, the locale."""
+
+    core: str
+    python: str
+    interpreter: str
+    locale: str
+
+
 def working_tree(target: Target) -> PurePosixPath:
     """Return where the working tree of a target is, as seen inside."""
     plain = target.has("no/temp_unicode")
@@ -70,13 +80,14 @@ def role_playbook(target: Target) -> str:
     return json.dumps([play], indent=4, sort_keys=True)
 
 
-def variables(target: Target, subject: Subject, core: str, python: str, interpreter: str) -> dict[str, str]:
-    """Return the whole environment of a target's command; core and python are versions."""
+def variables(target: Target, subject: Subject, controller: Controller) -> dict[str, str]:
+    """Return the whole environment of a target's command."""
+    interpreter = controller.interpreter
     tree = working_tree(target)
     library = layout.CORE / "test/support/integration/plugins/modules"
     search = (layout.INJECTOR, layout.PYTHON, layout.BIN, PurePosixPath(interpreter).parent)
     env = {
-        "LC_ALL": "C.UTF-8",
+        "LC_ALL": controller.locale,
         "HOME": str(layout.HOME),
         "PATH": ":".join([*map(str, search), layout.SYSTEM_PATH]),
         "PAGER": "/bin/cat",
@@ -98,11 +109,11 @@ def variables(target: Target, subject: Subject, core: str, python: str, interpre
         # Tests must take the interpreter from the inventory; those that discover it unset this one.
         "ANSIBLE_PYTHON_INTERPRETER": "/set/ansible_python_interpreter/in/inventory",
         "ANSIBLE_TEST_ANSIBLE_LIB_ROOT": str(layout.CORE_LIB / "ansible"),
-        "ANSIBLE_TEST_PYTHON_VERSION": ".".join(python.split(".")[:2]),
+        "ANSIBLE_TEST_PYTHON_VERSION": ".".join(controller.python.split(".")[:2]),
         "ANSIBLE_TEST_PYTHON_INTERPRETER": interpreter,
         "ANSIBLE_TEST_CI": "",
         "ANSIBLE_TEST_COVERAGE": "",
-        "ANSIBLE_TEST_ANSIBLE_VERSION": core,
+        "ANSIBLE_TEST_ANSIBLE_VERSION": controller.core,
         "JUNIT_OUTPUT_DIR": str(layout.JUNIT),
         "JUNIT_TASK_RELATIVE_PATH": str(tree),
         "JUNIT_REPLACE_OUT_OF_TREE_PATH": "out-of-tree:",

@@ -19,12 +19,13 @@ from dataclasses import asdict, dataclass
 from pathlib import Path, PurePosixPath
 
 from tests.conformance import layout
+from tests.conformance.environment import Controller
 from tests.conformance.errors import ConformanceError
 from tests.conformance.privatehost import Overlay, Step, run, system_environment
 from tests.conformance.source import sdist, unpack
 
 # Raise it when images made by an earlier state of this file must not be used any longer.
-_FORMAT = 5
+_FORMAT = 6
 # What the controller gets in the versions that the named interpreter has, so that both run the same code.
 _OWN_PACKAGES = (
     *("jinja2", "MarkupSafe", "PyYAML", "cryptography", "cffi", "pycparser", "packaging", "resolvelib"),
@@ -32,8 +33,13 @@ _OWN_PACKAGES = (
 )
 # What targets install with pip while they run; here they find it installed, as there is no network inside.
 _TARGET_PACKAGES = ("passlib==1.7.4", "pexpect==4.9.0", "tomli", "toml", "tomli_w", "setuptools", "wheel", "virtualenv")
-# What targets expect of the system; with apt-get alone, as elsewhere they skip what they lack or fail under stock too.
-_SYSTEM_PACKAGES = ("acl",)
+# What targets expect of the system, on Debian and its kin; elsewhere they skip what they lack or fail under stock too.
+_APT_PROGRAM = """\
+set -e
+apt-get update
+apt-get install --yes --no-install-recommends acl locales
+localedef --inputfile en_US --charmap UTF-8 en_US.UTF-8
+"""
 _INSTALL_TIME_LIMIT_S = 900.0
 _CLI_STUBS = {
     "ansible": "adhoc",
@@ -55,7 +61,7 @@ HostKey {layout.SSHD_HOST_KEY}
 PermitRootLogin yes
 PasswordAuthentication yes
 PubkeyAuthentication yes
-UsePAM no
+UsePAM yes
 UseDNS no
 MaxStartups 1000
 MaxSessions 1000
@@ -76,6 +82,12 @@ class Image:
     python: str
     interpreter: str
     site_packages: str
+
+    @property
+    def controller(self) -> Controller:
+        """Return what the environment of a target says of the controller; the locale is ansible-test's first choice."""
+        made = layout.under(self.layer, PurePosixPath("/usr/lib/locale/locale-archive")).is_file()
+        return Controller(self.core, self.python, self.interpreter, "en_US.UTF-8" if made else "C.UTF-8")
 
     @property
     def source(self) -> Path:
@@ -220,9 +232,8 @@ def _install_packages(image: Image, folder: Path, own: str) -> None:
     command = (image.interpreter, "-m", "pip", "install", *options, *own.split(), *_TARGET_PACKAGES)
     steps = [Step("pip", command, system_environment())]
     if shutil.which("apt-get"):
-        program = f"apt-get update && apt-get install --yes --no-install-recommends {' '.join(_SYSTEM_PACKAGES)}"
         quiet = system_environment() | {"DEBIAN_FRONTEND": "noninteractive"}
-        steps.append(Step("apt-get", ("sh", "-c", program), quiet))
+        steps.append(Step("apt-get", ("sh", "-c", _APT_PROGRAM), quiet))
     log = folder / "packages.log"
     overlay = Overlay(layers=(image.layer,), scratch=folder / "scratch")
     if run(overlay, steps, log, time_limit_s=_INSTALL_TIME_LIMIT_S, network=True).rc != 0:

@@ -22,23 +22,26 @@ SUBSETS = ("quick", "first", "all")
 
 @dataclass(frozen=True)
 class Rule:
-    """Leave out the targets that have one of `aliases` or match one of the name patterns `targets`."""
+    """Leave out the targets that have one of `aliases`, and none of `unless`, or match a name pattern in `targets`."""
 
     reason: str
     aliases: tuple[str, ...] = ()
     targets: tuple[str, ...] = ()
+    unless: tuple[str, ...] = ()
 
     def covers(self, target: Target) -> bool:
         """Tell whether this rule leaves a target out."""
         named = any(fnmatch.fnmatchcase(target.name, pattern) for pattern in self.targets)
-        return named or any(target.has(alias) for alias in self.aliases)
+        spared = any(target.has(alias) for alias in self.unless)
+        return named or (not spared and any(target.has(alias) for alias in self.aliases))
 
 
 def read_rules(path: Path = _FOLDER / "excluded.toml") -> list[Rule]:
     """Read the rules of a file like excluded.toml. Raises ValueError for a rule without a reason or without a match."""
     rules = []
     for entry in tomllib.loads(path.read_text("utf-8"))["rule"]:
-        rule = Rule(entry["reason"], tuple(entry.get("aliases", ())), tuple(entry.get("targets", ())))
+        matches = (tuple(entry.get(key, ())) for key in ("aliases", "targets", "unless"))
+        rule = Rule(entry["reason"], *matches)
         if not rule.reason or not (rule.aliases or rule.targets):
             raise ValueError(f"{path.name}: a rule needs a reason and aliases or targets: {entry}")
         rules.append(rule)

@@ -60,7 +60,7 @@ class Suite:
             tree = layout.under(layer, environment.working_tree(step))
             self._fill(tree, step, target, over_ssh=over_ssh)
             mapped += map_tree(tree / environment.INTEGRATION / "targets", family)
-            variables = environment.variables(step, subject, self.image.core, self.image.python, self.image.interpreter)
+            variables = environment.variables(step, subject, self.image.controller)
             cwd = environment.working_directory(step)
             steps.append(Step(step.name, environment.command(step), variables, str(cwd)))
         return steps, sorted(set(mapped))

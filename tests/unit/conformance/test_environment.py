@@ -7,7 +7,7 @@ from __future__ import annotations
 import json
 
 from tests.conformance import environment, layout
-from tests.conformance.environment import Subject
+from tests.conformance.environment import Controller, Subject
 from tests.conformance.targets import Context, Target
 
 PYTHON = "/usr/bin/python3.11"
@@ -22,7 +22,7 @@ def role(*aliases: str) -> Target:
 
 
 def variables(target: Target, subject: Subject) -> dict[str, str]:
-    return environment.variables(target, subject, "2.19.14", "3.11.7", PYTHON)
+    return environment.variables(target, subject, Controller("2.19.14", "3.11.7", PYTHON, "C.UTF-8"))
 
 
 def test_stock_is_told_nothing_of_strategies() -> None:

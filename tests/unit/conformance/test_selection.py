@@ -34,6 +34,14 @@ def test_the_first_rule_that_covers_a_target_gives_the_reason() -> None:
     assert excluded(TARGETS.values(), rules) == {"win_ping": "by name", "uri": "by alias"}
 
 
+def test_a_target_is_spared_by_an_alias_but_not_from_a_rule_that_names_it() -> None:
+    both = target("collections", "windows", "posix")
+    spare = Rule("needs Windows", aliases=("windows",), unless=("posix",))
+    assert not spare.covers(both)
+    assert spare.covers(target("win_ping", "windows"))
+    assert Rule("by name", targets=("coll*",), unless=("posix",)).covers(both)
+
+
 def test_hidden_targets_are_neither_left_out_nor_selected() -> None:
     assert "setup_x" not in excluded(TARGETS.values(), [Rule("all", targets=("*",))])
     assert "setup_x" not in select(["*"], TARGETS, strict=False)
