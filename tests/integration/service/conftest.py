@@ -22,6 +22,10 @@ from tests.lab import Lab
 
 CONTEXTS = ("local", "ssh", "grandchild")
 
+#: What children run on: not the environment of the tests, where this package may be installed. A managed host has no
+#: copy of it.
+BARE = getattr(sys, "_base_executable", sys.executable)
+
 
 class Controller:
     """Hold a broker, a router, the contexts below it, and perhaps a Pool."""
@@ -46,11 +50,11 @@ class Controller:
             context = self._contexts[kind] = getattr(self, "_" + kind)()
         return context
 
-    def local(self, python_path: str = sys.executable) -> Any:
+    def local(self, python_path: str = BARE) -> Any:
         """Return a new local child."""
         return self.router.local(python_path=python_path)
 
-    def ssh(self, python_path: str = sys.executable, number: int = 1) -> Any:
+    def ssh(self, python_path: str = BARE, number: int = 1) -> Any:
         """Return a new child behind the lab's sshd: on the first host, or on another."""
         assert self.lab is not None
         return self.router.ssh(
@@ -67,7 +71,7 @@ class Controller:
     _ssh = ssh
 
     def _grandchild(self) -> Any:
-        return self.router.local(via=self.context("ssh"), python_path=sys.executable)
+        return self.router.local(via=self.context("ssh"), python_path=BARE)
 
     def handlers(self) -> int:
         """Return how many handles the router has at the moment."""
