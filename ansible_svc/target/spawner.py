@@ -131,7 +131,7 @@ class Zygote:
 
     @property
     def answered(self) -> bool:
-        """Tell whether this zygote ever ran anything: if not, its interpreter is of no use to us."""
+        """Tell whether this zygote has imported its base: if not, its interpreter can run no modules."""
         return self._answered
 
     def serves(self, files: dict[str, str]) -> bool:
@@ -226,11 +226,11 @@ class Zygote:
     def _answer(self, header: dict[str, object], body: bytes) -> None:
         if header["op"] == "based":
             with self._lock:
+                self._answered = True
                 self._base = header["files"]  # type: ignore[assignment]
             self._base_known.set()
             return
         with self._lock:
-            self._answered = True
             finished = self._waiting.pop(int(header["id"]))  # type: ignore[call-overload]
         if header["op"] == "failed":
             errno = int(header.get("errno") or 0)  # type: ignore[call-overload]

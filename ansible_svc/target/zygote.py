@@ -52,6 +52,7 @@ class Child:
         self.pid = pid
         self.output = {"out": bytearray(), "err": bytearray()}
         self.readers: dict[int, str] = {}
+        self.terminal: int | None = None
         self.stdin: int | None = None
         self.to_write = memoryview(b"")
         self.status: int | None = None
@@ -227,11 +228,12 @@ class Zygote:
         import shutil
 
         if shutil.which(argv[0]) is None:
-            raise OSError(errno.ENOENT, os.strerror(errno.ENOENT), os.fsdecode(argv[0]))
+            number = errno.EACCES if b"/" in argv[0] and os.path.exists(argv[0]) else errno.ENOENT
+            raise OSError(number, os.strerror(number), os.fsdecode(argv[0]))
         pid, terminal = pty.fork()
         if pid == 0:
             try:
-                for number in (signal.SIGCHLD, signal.SIGPIPE):
+                for number in (signal.SIGCHLD, signal.SIGPIPE, signal.SIGXFSZ):
                     signal.signal(number, signal.SIG_DFL)
                 signal.set_wakeup_fd(-1)
                 if header.get("cwd"):
@@ -242,6 +244,7 @@ class Zygote:
                 sys.excepthook(*sys.exc_info())
             os._exit(127)
         child = self._add(header, pid)
+        child.terminal = terminal
         self._watch(child, terminal, "out")
 
     def _do_kill(self, header: dict[str, object], body: bytes) -> None:
@@ -292,14 +295,15 @@ class Zygote:
         except BlockingIOError:
             return False
         except OSError as error:
-            if error.errno != errno.EIO:  # EIO: the last holder of a terminal's other side is gone
+            if error.errno != errno.EIO:  # EIO: nobody has the terminal's other side open
                 raise
             data = b""
         child.output[child.readers[descriptor]] += data
         if not data:
             self._selector.unregister(descriptor)
-            os.close(descriptor)
             del child.readers[descriptor]
+            if descriptor != child.terminal:  # closing that one would send its process SIGHUP
+                os.close(descriptor)
             self._finish_if_over(child)
         return bool(data)
 
@@ -332,8 +336,11 @@ class Zygote:
         del self._children[child.number]
         for descriptor in list(child.readers):
             self._selector.unregister(descriptor)
-            os.close(descriptor)
+            if descriptor != child.terminal:
+                os.close(descriptor)
         child.readers.clear()
+        if child.terminal is not None:
+            os.close(child.terminal)
         self._close_stdin(child)
         status = child.status
         code = -os.WTERMSIG(status) if os.WIFSIGNALED(status) else os.WEXITSTATUS(status)

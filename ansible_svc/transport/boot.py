@@ -19,7 +19,9 @@ def interpreter_argv(candidates: Sequence[str]) -> list[str]:
     """
     names = " ".join(shlex.quote(name) for name in candidates)
     script = (
-        f'for p in {names}; do command -v "$p" >/dev/null 2>&1 && exec "$p" "$@"; done; '
+        # a path is "found" by some shells although it is not executable
+        f'for p in {names}; do command -v "$p" >/dev/null 2>&1 || continue; '
+        'case $p in /*) [ -x "$p" ] || continue;; esac; exec "$p" "$@"; done; '
         f"echo {shlex.quote(NO_PYTHON)} >&2; exit 127"
     )
     return ["/bin/sh", "-c", script, "ansible-svc"]
