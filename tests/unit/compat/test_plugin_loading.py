@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import builtins
 import sys
 import threading
 from collections.abc import Iterator
@@ -47,8 +48,6 @@ def test_doing_it_again_changes_nothing() -> None:
 
 
 def test_nobody_sees_half_a_plugin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    import builtins
-
     started, go_on = threading.Event(), threading.Event()
     monkeypatch.setattr(builtins, "STARTED", started, raising=False)
     monkeypatch.setattr(builtins, "GO_ON", go_on, raising=False)
@@ -71,6 +70,46 @@ def test_nobody_sees_half_a_plugin(tmp_path: Path, monkeypatch: pytest.MonkeyPat
         del sys.modules[name]
     assert len(found) == 8
     assert None not in found
+
+
+def test_a_plugin_is_found_while_another_thread_looks_through_its_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """PluginLoader asks its cache, then goes through the folders that nobody has searched: two steps."""
+    (tmp_path / "svc_found.py").write_text("class ActionModule:\n    pass\n")
+    action_loader = loader.action_loader
+    monkeypatch.setattr(action_loader, "_extra_dirs", [str(tmp_path), *action_loader._extra_dirs])
+    monkeypatch.setattr(action_loader, "_paths", None)
+    paths = action_loader._get_paths_with_context
+    between, other_is_done = threading.Event(), threading.Event()
+
+    def slow_for_one_thread(*args: object, **kwargs: object) -> object:
+        if threading.current_thread().name == "slow":
+            between.set()
+            # Where searching is guarded the other thread comes later, and this wait is in vain.
+            other_is_done.wait(0.3)
+        return paths(*args, **kwargs)
+
+    monkeypatch.setattr(action_loader, "_get_paths_with_context", slow_for_one_thread)
+    found: dict[str, object] = {}
+
+    def find() -> None:
+        found[threading.current_thread().name] = action_loader.find_plugin("svc_found")
+
+    slow = threading.Thread(target=find, name="slow")
+    slow.start()
+    assert between.wait(PATIENCE_S)
+
+    def find_and_tell() -> None:
+        find()
+        other_is_done.set()
+
+    other = threading.Thread(target=find_and_tell, name="other")
+    other.start()
+    for thread in (slow, other):
+        thread.join(PATIENCE_S)
+    path = str(tmp_path / "svc_found.py")
+    assert found == {"slow": path, "other": path}
 
 
 def test_plugins_load_plugins() -> None:
