@@ -106,10 +106,24 @@ def interpreter_line(
 
 def open_files_limit(task_vars: dict[str, Any], templar: Templar) -> int:
     """Return the soft limit of open files that this task's module is to have, 0 for the host's own."""
-    value = C.config.get_config_value("PYTHON_MODULE_RLIMIT_NOFILE", variables=task_vars)
+    if _open_files_variables().isdisjoint(task_vars):
+        value = _open_files_default()
+    else:
+        value = C.config.get_config_value("PYTHON_MODULE_RLIMIT_NOFILE", variables=task_vars)
     if not isinstance(value, int):
         value = templar._engine.template(value, options=TemplateOptions(value_for_omit=0))
     return int(value)
+
+
+@functools.cache
+def _open_files_variables() -> frozenset[str]:
+    definition = C.config.get_configuration_definition("PYTHON_MODULE_RLIMIT_NOFILE")
+    return frozenset(entry["name"] for entry in definition["vars"])
+
+
+@functools.cache
+def _open_files_default() -> Any:
+    return C.config.get_config_value("PYTHON_MODULE_RLIMIT_NOFILE")
 
 
 def placeholder(data: bytes, shebang: str, profile: str) -> Any:

@@ -86,6 +86,7 @@ class Access:
         count: Callable[[str, int], None],
     ) -> None:
         self._pool = pool
+        self._bundles: dict[str, Bundle | None] = {}  # a second answer to the same question would be the same
         self._contexts = contexts
         self._modules = modules
         self._files = files
@@ -101,8 +102,9 @@ class Access:
 
     def bundle(self, name: str, path: str) -> Bundle | None:
         """Return a module's bundle, or None when it is not a new-style Python module; see ModuleService.bundle."""
-        bundle: Bundle | None = self._pool.invoke(ModuleService, "bundle", name=name, path=path)
-        return bundle
+        if path not in self._bundles:
+            self._bundles[path] = self._pool.invoke(ModuleService, "bundle", name=name, path=path)
+        return self._bundles[path]
 
     def run_module(self, place: Place, call: ModuleCall, before: Sequence[Preparation] = ()) -> Finished | str:
         """Run a module after some preparations.

@@ -18,6 +18,7 @@ from typing import Any
 
 from ansible import constants as C
 from ansible.errors import AnsibleConnectionFailure, AnsibleError, AnsibleFileNotFound
+from ansible.plugins.connection import ConnectionBase
 from ansible.utils.display import Display
 
 from ansible_svc.compat.core_plugins import core_plugin
@@ -45,7 +46,9 @@ class NativeConnection(Mixin):
 
     svc_access: Access
     svc_before: list[Preparation]
+    _connected: bool
     _svc_login: SshLogin | LocalLogin | None = None
+    _svc_candidates: tuple[str, ...] | None = None
     _svc_no_python = False
 
     # options
@@ -59,9 +62,11 @@ class NativeConnection(Mixin):
         """
         if self._svc_login is None:
             self._svc_login = self._svc_read_login()
-        candidates = C.config.get_config_value("INTERPRETER_PYTHON_FALLBACK", variables=variables)
+        if self._svc_candidates is None:
+            found = C.config.get_config_value("INTERPRETER_PYTHON_FALLBACK", variables=variables)
+            self._svc_candidates = tuple(map(str, found))
         sudo = self._svc_sudo() if become else None
-        return Place(Identity(self._svc_login, sudo), tuple(map(str, candidates)))
+        return Place(Identity(self._svc_login, sudo), self._svc_candidates)
 
     def _svc_read_login(self) -> SshLogin | LocalLogin:
         raise NotImplementedError
@@ -82,8 +87,8 @@ class NativeConnection(Mixin):
 
         Raises AnsibleConnectionFailure.
         """
-        if self._svc_no_python:
-            return False
+        if self._svc_no_python or self._connected:
+            return not self._svc_no_python
         try:
             with as_ansible(self):
                 self.svc_access.facts(self.svc_place(become=False))
@@ -273,6 +278,36 @@ def native_class(stock: Any) -> type[Any] | None:
     """
     ours = _NATIVE.get(core_plugin(getattr(stock, "svc_over", stock)))
     return type(stock.__name__, (ours, stock), {}) if ours is not None else None
+
+
+def make(stock: Any, access: Access, play_context: Any, *args: Any, **kwargs: Any) -> Any:
+    """Return a new connection object that works through the Pool; None when the class is not of a kind we know.
+
+    ansible-core's ssh plugin makes an argument parser for every object, which takes longer than all the rest. What its
+    __init__ adds to that of ConnectionBase is therefore made once and shared; the three values that come from the play
+    context are set here.
+    """
+    ours: Any = native_class(stock)
+    if ours is None:
+        return None
+    native = ours.__new__(ours)
+    ConnectionBase.__init__(native, play_context, *args, **kwargs)
+    added = _added_by_init.get(stock)
+    if added is None:
+        full = stock(play_context, *args, **kwargs)
+        added = {name: value for name, value in vars(full).items() if name not in vars(native)}
+        _added_by_init[stock] = added
+    vars(native).update(added)
+    if "host" in added:
+        native.host = play_context.remote_addr
+        native.port = play_context.port
+        native.user = play_context.remote_user
+    native.svc_access = access
+    native.svc_before = []
+    return native
+
+
+_added_by_init: dict[Any, dict[str, Any]] = {}
 
 
 def adopt(connection: Any, access: Access) -> Any:

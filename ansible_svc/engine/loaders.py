@@ -45,10 +45,13 @@ class _ConnectionLoader:
 
     def get_with_context(self, name: str, *args: Any, **kwargs: Any) -> Any:
         """Load a connection plugin; see ansible.plugins.loader.PluginLoader.get_with_context."""
-        result = stock.connection_loader.get_with_context(name, *args, **kwargs)
         if kwargs.get("class_only"):
-            return result
-        return result._replace(object=connections.adopt(result.object, self._access))
+            return stock.connection_loader.get_with_context(name, *args, **kwargs)
+        result = stock.connection_loader.get_with_context(name, class_only=True)
+        native = connections.make(result.object, self._access, *args, **kwargs)
+        if native is not None:
+            return result._replace(object=native)
+        return stock.connection_loader.get_with_context(name, *args, **kwargs)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(stock.connection_loader, name)

@@ -92,8 +92,9 @@ def route(task: Any, task_vars: dict[str, Any], templar: Any, options: dict[str,
     Parameters:
         task: as the strategy got it, not yet templated.
         task_vars: its variables.
-        templar: for the few values that have to be known here. A value that cannot be templated yet (it depends on a
-            loop item) is taken as ordinary; the executor meets it again with ansible-core's own code.
+        templar: returns a TemplateEngine, for the few values that have to be known here. A value that cannot be
+            templated yet (it depends on a loop item) is taken as ordinary; the executor meets it again with
+            ansible-core's own code.
         options: the strategy's: fork_actions, thread_actions.
     """
     variables = _host_variables(task, task_vars, templar)
@@ -107,17 +108,19 @@ def route(task: Any, task_vars: dict[str, Any], templar: Any, options: dict[str,
     names = {task.action, task.resolved_action}
     if names.intersection(options["fork_actions"]):
         return Route(Way.FORKED, f"fork_actions names {task.action}")
-    plugin = _action_plugin(task.action, task.collections)
-    if core_plugin(plugin) not in THREADED_ACTIONS and not names.intersection(options["thread_actions"]):
+    known = core_plugin(_action_plugin(task.action, task.collections))
+    if known not in THREADED_ACTIONS and not names.intersection(options["thread_actions"]):
         return Route(Way.FORKED, f"action plugin {task.action} is not known to be safe on threads")
-    if task.timeout and core_plugin(plugin) in _WITHOUT_HOST:
+    if task.timeout and known in _WITHOUT_HOST:
         return Route(Way.FORKED, "it has a timeout and waits for no managed host")
     return NATIVE
 
 
 def _template(value: Any, templar: Any) -> Any:
+    if not isinstance(value, str) or "{" not in value:
+        return value
     try:
-        return templar.template(value)
+        return templar().template(value)
     except AnsibleError:
         return None
 

@@ -63,9 +63,12 @@ class NativeStrategy(Mixin):
 
     def _queue_task(self, host: Any, task: Any, task_vars: dict[str, Any], play_context: Any) -> None:
         """Start a task for a host as soon as a slot is free (StrategyBase._queue_task)."""
-        templar = TemplateEngine(loader=self._loader, variables=task_vars)
+
+        def templar() -> TemplateEngine:
+            return TemplateEngine(loader=self._loader, variables=task_vars)
+
         try:
-            throttle = int(templar.template(task.throttle))
+            throttle = int(templar().template(task.throttle)) if task.throttle else 0
         except Exception as error:
             raise AnsibleError("Failed to convert the throttle value to an integer.", obj=task.throttle) from error
         if task.run_once or not self.ALLOW_BASE_THROTTLING:

@@ -51,7 +51,7 @@ def routed(
     loaded = Task.load(trusted({"connection": "ssh", **task}), loader=loader)
     everything = {**trusted(variables or {}), "hostvars": HostVars(hostvars or {})}
     templar = TemplateEngine(loader=loader, variables=everything)
-    return route(loaded, everything, templar, {"fork_actions": [], "thread_actions": [], **options})
+    return route(loaded, everything, lambda: templar, {"fork_actions": [], "thread_actions": [], **options})
 
 
 COMMAND: dict[str, Any] = {"command": "true"}
@@ -80,7 +80,7 @@ def test_what_ansible_core_has_something_to_say_about_is_native(action: str) -> 
     task = Task.load({"connection": "ssh", **COMMAND})
     task.action = action
     options: dict[str, Any] = {"fork_actions": [], "thread_actions": []}
-    assert route(task, {}, TemplateEngine(variables={}), options) == NATIVE
+    assert route(task, {}, lambda: TemplateEngine(variables={}), options) == NATIVE
 
 
 # -- connections
