@@ -4,6 +4,7 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 PYTHON_BIN := .venv/bin/python
 LATEST := .venv-2.21
+DEPENDS_ON_CORE := $(addprefix tests/integration/test_,$(addsuffix .py,become equal_to_linear faults module_kinds packaging sharing))
 
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 export PYTHONDONTWRITEBYTECODE := 1
@@ -33,11 +34,11 @@ unit: setup ## tests without processes
 integration: setup ## tests with real mitogen contexts, sshd and ansible-playbook
 	$(PYTHON_BIN) -m pytest tests/integration
 
-integration-latest: ## the same, but for the service framework alone, with the newest ansible-core that is supported, where a Python for it is found
+integration-latest: ## those of them that stand on ansible-core, with the newest one that is supported, where a Python for it is found
 	@status=0; scripts/setup.sh $(LATEST) 2.21 3.12 || status=$$?; \
 	if [ $$status = 3 ]; then echo "no Python 3.12 or newer: not tested with ansible-core 2.21"; exit 0; fi; \
 	[ $$status = 0 ] || exit $$status; \
-	set -x; $(LATEST)/bin/python -m pytest tests/integration --ignore tests/integration/service
+	set -x; $(LATEST)/bin/python -m pytest $(DEPENDS_ON_CORE)
 
 bench: setup ## svc_linear beside linear and mitogen_linear, in one run (BENCH_ARGS="--hosts 10 --workload mixed")
 	$(PYTHON_BIN) -m bench.compare $(BENCH_ARGS)
