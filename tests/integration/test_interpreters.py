@@ -75,7 +75,7 @@ def test_all_versions_of_python(many: Pair) -> None:
     many.assert_native()
 
 
-@pytest.mark.parametrize("mode", ["auto", "auto_silent", "auto_legacy", "auto_legacy_silent"])
+@pytest.mark.parametrize("mode", ["auto", "auto_silent"])
 def test_an_interpreter_is_discovered(lab: Lab, mode: str) -> None:
     hosts = inventory(lab, 2, ansible_python_interpreter=None)
     pair = both(lab, [_play(TASKS[:2])], hosts, interpreter_python=mode)
@@ -83,6 +83,15 @@ def test_an_interpreter_is_discovered(lab: Lab, mode: str) -> None:
     pair.assert_equal()
     pair.assert_native()
     assert "discovered_interpreter_python" in str(pair.ours.run.events)
+
+
+@pytest.mark.parametrize("mode", ["auto_legacy", "auto_legacy_silent"])
+def test_an_older_mode_of_discovery(lab: Lab, mode: str) -> None:
+    """ansible-core 2.19 and 2.20 take it as a mode, 2.21 as the path of an interpreter."""
+    hosts = inventory(lab, 2, ansible_python_interpreter=None)
+    pair = both(lab, [_play(TASKS[:2])], hosts, interpreter_python=mode)
+
+    pair.assert_equal()
 
 
 def test_nothing_is_discovered_for_what_needs_no_python(lab: Lab) -> None:
