@@ -219,7 +219,6 @@ class Access:
                     case CopyFile(local_path, path):
                         offer = self._files.offer(local_path)
                         grants.enter_context(self._files.granted(host.context.context_id, offer.digest))
-                        self._count("bytes_sent", offer.size)
                         wired.append(_write(path, offer.digest, offer.size, offer.mode & 0o777, None))
                     case WriteBytes(path, data, mode):
                         self._count("bytes_sent", len(data))

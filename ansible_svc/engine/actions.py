@@ -139,7 +139,7 @@ class NativeAction(Mixin):
     def _svc_discover(self, required: Any, task_vars: dict[str, Any], use_vars: dict[str, Any]) -> None:
         """Discover an interpreter and note it where ActionBase._configure_module would."""
         found = discover_interpreter(
-            action=_Discovery(self),
+            action=_Discovery(self, use_vars),
             interpreter_name=required.interpreter_name,
             discovery_mode=required.discovery_mode,
             task_vars=use_vars,
@@ -352,15 +352,17 @@ class NativeAction(Mixin):
 class _Discovery:
     """Stands in for an action in ansible-core's discover_interpreter; knows the answer from the agent's hello."""
 
-    def __init__(self, action: Any) -> None:
+    def __init__(self, action: Any, variables: dict[str, Any]) -> None:
         self._action = action
+        self._variables = variables
 
     def _low_level_execute_command(self, cmd: str, sudoable: bool = True) -> dict[str, Any]:
         connection = self._action._svc
         place = connection.svc_place(become=False)
         with as_ansible(connection):
             facts = self._action.svc_access.facts(place)
-        if list(place.candidates) != facts["candidates"]:
+        wanted = C.config.get_config_value("INTERPRETER_PYTHON_FALLBACK", variables=self._variables)
+        if list(map(str, wanted)) != facts["candidates"]:
             result: dict[str, Any] = self._action._low_level_execute_command(cmd, sudoable=sudoable)
             return result
         out = "\n".join(("FOUND", *facts["found"], "ENDFOUND", ""))

@@ -5,6 +5,8 @@
 from __future__ import annotations
 
 import contextlib
+import errno
+import os
 from collections.abc import Iterator
 from typing import Any
 
@@ -19,6 +21,7 @@ from ansible_svc.transport.failures import (
     NoPython,
     PasswordMissing,
     PasswordWrong,
+    ProgramMissing,
 )
 
 _HOST_KEY_WORDS = (
@@ -43,6 +46,9 @@ def as_ansible(connection: Any, doing: str = "") -> Iterator[None]:
         yield
     except HostKeyUnknown:
         raise AnsibleError(_HOST_KEY_WORDS) from None
+    except ProgramMissing as error:
+        reason = OSError(errno.ENOENT, os.strerror(errno.ENOENT), str(error).encode())
+        raise AnsibleError("Unable to execute ssh command line on a controller.") from reason
     except ConnectFailed as error:
         raise AnsibleConnectionFailure(f"Failed to connect to the host via ssh: {error}") from None
     except PasswordMissing:

@@ -46,10 +46,10 @@ class NativeConnection(Mixin):
 
     svc_access: Access
     svc_before: list[Preparation]
-    _connected: bool
     _svc_login: SshLogin | LocalLogin | None = None
     _svc_candidates: tuple[str, ...] | None = None
     _svc_no_python = False
+    _svc_ready = False
 
     # options
 
@@ -87,7 +87,7 @@ class NativeConnection(Mixin):
 
         Raises AnsibleConnectionFailure.
         """
-        if self._svc_no_python or self._connected:
+        if self._svc_no_python or self._svc_ready:
             return not self._svc_no_python
         try:
             with as_ansible(self):
@@ -99,7 +99,7 @@ class NativeConnection(Mixin):
             )
             self._svc_no_python = True
             return False
-        self._connected = True
+        self._svc_ready = True
         return True
 
     # ansible-core's interface

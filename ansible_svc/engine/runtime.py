@@ -97,7 +97,7 @@ class Runtime:
                 "refused": files.refused,
             },
             "contexts": dataclasses.asdict(contexts),
-            "bytes_sent": engine.bytes_sent,
+            "bytes_sent": engine.bytes_sent + files.bytes_served,
             "round_trips": engine.round_trips,
             "threads": engine.threads,
         }

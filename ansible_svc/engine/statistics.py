@@ -17,7 +17,7 @@ class EngineStatistics:
         native, forked, stock: host-tasks by the way they ran.
         reasons: why host-tasks did not run natively, and how many.
         round_trips: requests to agents that were waited for.
-        bytes_sent: what travelled to agents as module code, arguments and files, before ssh.
+        bytes_sent: what travelled with requests to agents as module code, arguments and small files, before ssh.
         files_pushed: files that travelled with the request for them.
         threads: most task threads at once.
     """

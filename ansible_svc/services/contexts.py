@@ -31,6 +31,7 @@ from ansible_svc.transport.failures import (
     NoPython,
     PasswordMissing,
     PasswordWrong,
+    ProgramMissing,
 )
 from ansible_svc.transport.identity import Identity, LocalLogin, SshLogin, Sudo
 from ansible_svc.transport.local import LocalConnection
@@ -207,6 +208,8 @@ class ContextService(Service):
             text = str(error).removeprefix(_EOF_PREFIX).strip()
             if NO_PYTHON in text.splitlines():
                 raise NoPython(NO_PYTHON) from None
+            if text.startswith("Child start failed"):
+                raise ProgramMissing(login.argv[0]) from None
             if text == HOST_KEY_QUESTION:
                 raise HostKeyUnknown(text) from None
             raise ConnectFailed(text) from None
@@ -219,13 +222,23 @@ class ContextService(Service):
                 sudo_path=become.executable,
                 sudo_args=list(become.flags),
                 password=become.password,
-                python_path=interpreter_argv([*candidates, login.facts["python"]]),
+                python_path=_become_interpreter(become, candidates, login.facts["python"]),
                 remote_name="ansible-svc",
                 connect_timeout=login.identity.login.timeout_s + _BECOME_GRACE_S,
                 unidirectional=True,
             )
         except mitogen.core.StreamError as error:
             raise _become_failure(str(error)) from None
+
+
+def _become_interpreter(become: Sudo, candidates: Sequence[str], python: str) -> list[str]:
+    """Return the words that start an interpreter as the other user.
+
+    With -i a login shell reads them; sudo protects them from it, except for dollar signs, so no shell script will do.
+    """
+    if any(word.startswith("-") and not word.startswith("--") and "i" in word for word in become.flags):
+        return [python]
+    return interpreter_argv([*candidates, python])
 
 
 def _become_failure(text: str) -> Error:

@@ -46,6 +46,10 @@ class FileWriter:
         """Use *fetch* (see `blobs.fetch_from`) for content that does not come with a request."""
         self._fetch = fetch
 
+    def pull(self, digest: str, size: int, request: Request | None = None) -> bytes:
+        """Return content from the controller. Raises as `blobs.pull`; the digest is not checked yet."""
+        return b"".join(pull(self._fetch, chunks_of(digest, size), request))
+
     def write(
         self,
         path: str,

@@ -17,12 +17,18 @@ import stat
 import threading
 
 from ansible_svc.errors import Error
+from ansible_svc.store import MemoryStore
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, Callable
 
     from ansible_svc.target.file_writer import FileWriter
+
+
+# Content that was called back for is kept, so that the same under another name does not travel again.
+_KEPT_BYTES = 16 << 20
+_KEPT_FILE_BYTES = 4 << 20
 
 
 class PreparationError(Error, OSError):
@@ -42,6 +48,7 @@ class Preparations:
         self._writer = writer
         self._lock = threading.Lock()
         self._own: set[str] = set()
+        self._kept = MemoryStore(_KEPT_BYTES)
 
     def carry_out(self, preparations: list[dict[str, Any]], request: Any) -> None:
         """Do all, in order.
@@ -63,19 +70,29 @@ class Preparations:
         if what == "mkdir":
             self._make_directory(preparation["path"], preparation["mode"], preparation["own"])
         elif what == "write":
-            self._writer().write(
-                preparation["path"],
-                preparation["digest"],
-                preparation["size"],
-                creation_mode=preparation["mode"],
-                content=preparation["content"],
-                request=request,
-            )
+            self._write(preparation, request)
         elif what == "add_mode":
             for path in preparation["paths"]:
                 os.chmod(path, stat.S_IMODE(os.stat(path).st_mode) | preparation["bits"])
         else:
             raise ValueError("no preparation is called %s" % what)
+
+    def _write(self, preparation: dict[str, Any], request: Any) -> None:
+        digest, size, content = preparation["digest"], preparation["size"], preparation["content"]
+        writer = self._writer()
+        if content is None and size <= _KEPT_FILE_BYTES:
+            content = self._kept.get(digest)
+            if content is None:
+                content = writer.pull(digest, size, request)
+                self._kept.add(digest, content)
+        writer.write(
+            preparation["path"],
+            digest,
+            size,
+            creation_mode=preparation["mode"],
+            content=content,
+            request=request,
+        )
 
     def _make_directory(self, path: str, mode: int, own: bool) -> None:
         os.makedirs(os.path.dirname(path), 0o700, exist_ok=True)

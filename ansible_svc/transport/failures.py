@@ -11,6 +11,10 @@ class ConnectFailed(Error, ConnectionError):
     """The login did not come about; the text is what the ssh client wrote."""
 
 
+class ProgramMissing(Error, OSError):
+    """The ssh client itself could not be started; the text is its name."""
+
+
 class HostKeyUnknown(ConnectFailed):
     """ssh asked whether to trust a new host key while a password login was under way."""
 

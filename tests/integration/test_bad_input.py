@@ -41,10 +41,6 @@ TASKS: dict[str, Task] = {
     "a lookup that does not exist": {"ansible.builtin.debug": {"msg": "{{ lookup('no_such') }}"}},
     "an undefined variable": {"ansible.builtin.command": f"echo {UNDEFINED}"},
     "an undefined option": {"ansible.builtin.stat": {"path": UNDEFINED}},
-    "a recursive variable": {
-        "ansible.builtin.debug": {"msg": "{{ first }}"},
-        "vars": {"first": "{{ second }}", "second": "{{ first }}"},
-    },
     "an undefined condition": {**COMMAND, "when": "no_such_variable"},
     "a condition that is no boolean": {**COMMAND, "when": "'text'"},
     "an undefined loop": {**COMMAND, "loop": UNDEFINED},
