@@ -7,7 +7,11 @@ from __future__ import annotations
 import multiprocessing.connection
 import os
 import threading
+from collections.abc import Callable
 from typing import Any
+
+#: How often the main thread looks, while it waits, whether a task asks something of it (ansible-core 2.21).
+MEANWHILE_S = 0.02
 
 
 class Slots:
@@ -32,11 +36,12 @@ class Slots:
         os.set_blocking(self._wake_read, False)
         os.set_blocking(self._wake_write, False)
 
-    def take(self, throttle: int) -> int:
+    def take(self, throttle: int, meanwhile: Callable[[], None] | None = None) -> int:
         """Return the index of a free slot, waiting until there is one.
 
         Parameters:
             throttle: use only the first so many slots; 0 for all.
+            meanwhile: called again and again while waiting, for what running tasks may ask of the main thread.
         """
         limit = len(self._workers)
         if 0 < throttle <= limit:
@@ -50,7 +55,9 @@ class Slots:
                         worker.close()
                     self._next = index + 1 if index + 1 < limit else 0
                     return index
-            self._wait(limit)
+            if meanwhile is not None:
+                meanwhile()
+            self._wait(limit, None if meanwhile is None else MEANWHILE_S)
 
     def wake(self) -> None:
         """Tell the main thread that a task on a thread has ended; nothing happens after close()."""
@@ -71,8 +78,8 @@ class Slots:
         os.close(self._wake_read)
         os.close(self._wake_write)
 
-    def _wait(self, limit: int) -> None:
+    def _wait(self, limit: int, timeout_s: float | None) -> None:
         sentinels = [worker.sentinel for worker in self._workers[:limit] if hasattr(worker, "sentinel")]
-        ready = multiprocessing.connection.wait([self._wake_read, *sentinels])
+        ready = multiprocessing.connection.wait([self._wake_read, *sentinels], timeout_s)
         if self._wake_read in ready:
             os.read(self._wake_read, 4096)

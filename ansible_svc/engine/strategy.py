@@ -26,7 +26,7 @@ from ansible_svc.engine.mixin import Mixin
 from ansible_svc.engine.results import ResultQueue
 from ansible_svc.engine.routes import Route, Way, route
 from ansible_svc.engine.runtime import Runtime, runtime
-from ansible_svc.engine.slots import Slots
+from ansible_svc.engine.slots import MEANWHILE_S, Slots
 from ansible_svc.engine.threads import ThreadWorker
 
 display = Display()
@@ -75,7 +75,7 @@ class NativeStrategy(Mixin):
             throttle = 0
         chosen = route(task, task_vars, templar, self._svc_options)
         self._svc_count(task, chosen)
-        index = self._svc_slots.take(throttle)
+        index = self._svc_slots.take(throttle, getattr(self, "_process_rpc_queue", None))
         self._queued_task_cache[(host.name, task._uuid)] = {
             "host": host,
             "task": task,
@@ -148,7 +148,8 @@ class NativeStrategy(Mixin):
     def _svc_wait_for_result(self) -> None:
         with self._results_lock:
             if not self._results:
-                self._results_lock.wait(_DEAD_WORKER_CHECK_S)
+                asks = hasattr(self, "_process_rpc_queue")
+                self._results_lock.wait(MEANWHILE_S if asks else _DEAD_WORKER_CHECK_S)
 
     def _svc_raise_if_dead(self) -> None:
         if not self._tqm.has_dead_workers():
