@@ -34,6 +34,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"conformance: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
+        print("conformance: stopped by a signal; results so far are kept", file=sys.stderr)
         return 130
 
 
