@@ -7,16 +7,22 @@ its own locks (imports, logging), and WorkerProcess.start holds Display's. What 
 given back on both sides:
 
 - the lock of plugin loading (compat.plugin_loading),
+- the lock around the start of ssh clients (``starting_lock``): subprocess.Popen waits until a descriptor is closed that
+  a worker forked in that moment would hold as long as it lives, and the worker would wait for that very connection,
 - the lock of jinja2's one process-wide cache (jinja2.lexer._lexer_cache, a jinja2.utils.LRUCache with its _wlock).
 """
 
 from __future__ import annotations
 
 import os
+import threading
 
 from jinja2 import lexer
 
 from ansible_svc.compat.plugin_loading import loading_lock
+
+#: Held while a process is started by which a host is reached.
+starting_lock = threading.Lock()
 
 _guarded = False
 
@@ -27,5 +33,5 @@ def guard_forks() -> None:
     if _guarded:
         return
     _guarded = True
-    for lock in (loading_lock, lexer._lexer_cache._wlock):  # type: ignore[attr-defined]
+    for lock in (starting_lock, loading_lock, lexer._lexer_cache._wlock):  # type: ignore[attr-defined]
         os.register_at_fork(before=lock.acquire, after_in_parent=lock.release, after_in_child=lock.release)

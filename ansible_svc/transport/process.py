@@ -10,6 +10,14 @@ import subprocess
 
 import mitogen.parent
 
+from ansible_svc.compat.fork_safety import starting_lock
+
+
+def spawn_on_terminal(args: list[str]) -> mitogen.parent.PopenProcess:
+    """Start a program with a terminal of its own for its questions; see mitogen.parent.hybrid_tty_create_child."""
+    with starting_lock:
+        return mitogen.parent.hybrid_tty_create_child(args=args)
+
 
 def spawn(args: list[str]) -> mitogen.parent.PopenProcess:
     """Start a program in a session of its own: it must not read the user's terminal nor see their Ctrl-C.
@@ -19,9 +27,10 @@ def spawn(args: list[str]) -> mitogen.parent.PopenProcess:
     """
     ours, theirs = socket.socketpair()
     try:
-        process = subprocess.Popen(
-            args, stdin=theirs.fileno(), stdout=theirs.fileno(), stderr=subprocess.PIPE, start_new_session=True
-        )
+        with starting_lock:
+            process = subprocess.Popen(
+                args, stdin=theirs.fileno(), stdout=theirs.fileno(), stderr=subprocess.PIPE, start_new_session=True
+            )
     except OSError:
         ours.close()
         raise

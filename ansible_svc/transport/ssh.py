@@ -15,7 +15,7 @@ from typing import Any, ClassVar
 import mitogen.core
 import mitogen.parent
 
-from ansible_svc.transport.process import spawn
+from ansible_svc.transport.process import spawn, spawn_on_terminal
 
 _NEVER_SHARED = ("-o", "ControlMaster=no", "-o", "ControlPath=none")
 _PROMPT = re.compile(rb"(password|passphrase[^:]*|PIN[^:]*):\s*$", re.IGNORECASE)
@@ -72,7 +72,7 @@ class SshConnection(mitogen.parent.Connection):
         """Start ssh, on a terminal only when there is a password to type."""
         if self.options.password is None:
             return spawn(args)
-        return mitogen.parent.hybrid_tty_create_child(args=args)
+        return spawn_on_terminal(args)
 
     def get_boot_command(self) -> list[str]:
         """Return the ssh command with the interpreter's boot command as its last word."""
