@@ -245,6 +245,29 @@ def test_forked_and_native_tasks_at_the_same_time(lab: Lab, book: Book) -> None:
         assert (counted["native"], counted["forked"], counted["stock"]) == (400, 200, 0)
 
 
+def test_workers_that_all_connect_at_once(lab: Lab, book: Book) -> None:
+    """Workers are forked while the ssh clients of others are started."""
+    outcome = run(lab, CANDIDATE, book.write(book.foo("short"), USABLE), inventory(lab, 10), timeout_s=60)
+
+    assert outcome.run.rc == 0, outcome.run
+    assert len(outcome.run.results(task="Usable")) == 10
+
+
+@pytest.mark.parametrize("kind", ["native", "forked"])
+def test_tasks_that_change_the_inventory_with_fewer_forks_than_hosts(lab: Lab, book: Book, kind: str) -> None:
+    """From ansible-core 2.21 on such a task asks the main thread, which may be waiting for a free slot."""
+    group = {"name": "Group", "ansible.builtin.group_by": {"key": "grouped"}}
+    env = {"ANSIBLE_SVC_FORK_ACTIONS": "ansible.builtin.group_by"} if kind == "forked" else {}
+    path = book.write(group)
+    play = json.loads(path.read_text())[0]
+    path.write_text(json.dumps([play, {**play, "hosts": "grouped", "tasks": [USABLE]}]))
+    outcome = run(lab, CANDIDATE, path, inventory(lab, 6), forks=2, env=env, timeout_s=60)
+
+    assert outcome.run.rc == 0, outcome.run
+    assert len(outcome.run.results(task="Usable")) == 6
+    assert outcome.run.wall_s < 30
+
+
 def test_plays_leave_no_descriptor_behind(lab: Lab, book: Book) -> None:
     """Neither a play's own nor those of its workers; a long playbook would run out of them."""
     count = {"name": "Count", "ansible.builtin.debug": {"msg": "{{ lookup('pipe', 'ls /proc/$PPID/fd | wc -l') }}"}}
