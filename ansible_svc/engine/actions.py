@@ -14,7 +14,6 @@ import functools
 import json
 import os
 import shlex
-import signal
 import sys
 from typing import Any
 
@@ -22,14 +21,15 @@ from ansible import constants as C
 from ansible.errors import AnsibleError
 from ansible.executor.interpreter_discovery import InterpreterDiscoveryRequiredError, discover_interpreter
 from ansible.module_utils.common.json import Direction, get_module_encoder
-from ansible.module_utils.common.text.converters import to_text
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 
 from ansible_svc.compat.module_build import interpreter_line, open_files_limit, placeholder, uses_extensions
 from ansible_svc.engine.access import Access, Finished, ModuleCall
 from ansible_svc.engine.ansible_errors import as_ansible
+from ansible_svc.engine.command_result import as_result
 from ansible_svc.engine.connections import NativeConnection, TemporaryDirectoryFailed, laid_over
+from ansible_svc.engine.discovery import Discovery
 from ansible_svc.engine.mixin import Mixin
 from ansible_svc.engine.preparing import AddMode, MakeDirectory, WriteBytes
 from ansible_svc.transport.failures import BecomeFailed
@@ -139,7 +139,7 @@ class NativeAction(Mixin):
     def _svc_discover(self, required: Any, task_vars: dict[str, Any], use_vars: dict[str, Any]) -> None:
         """Discover an interpreter and note it where ActionBase._configure_module would."""
         found = discover_interpreter(
-            action=_Discovery(self, use_vars),
+            action=Discovery(self, use_vars),
             interpreter_name=required.interpreter_name,
             discovery_mode=required.discovery_mode,
             task_vars=use_vars,
@@ -189,7 +189,7 @@ class NativeAction(Mixin):
                 return self._svc_run_stock_module(in_data.call, finished)
         else:
             finished = self._svc_run_command(connection, cmd, in_data, executable, chdir, sudoable, become)
-        return _as_result(finished, encoding_errors)
+        return as_result(finished, encoding_errors)
 
     def _svc_run_module(self, connection: NativeConnection, call: ModuleCall, become: bool) -> Finished | str:
         try:
@@ -346,49 +346,12 @@ class NativeAction(Mixin):
             result: dict[str, Any] = super()._remote_chmod(paths, mode, sudoable)
             return result
         connection.svc_before.append(AddMode(tuple(map(str, paths)), 0o700))
-        return _as_result(Finished(0, b"", b""), "strict")
-
-
-class _Discovery:
-    """Stands in for an action in ansible-core's discover_interpreter; knows the answer from the agent's hello."""
-
-    def __init__(self, action: Any, variables: dict[str, Any]) -> None:
-        self._action = action
-        self._variables = variables
-
-    def _low_level_execute_command(self, cmd: str, sudoable: bool = True) -> dict[str, Any]:
-        connection = self._action._svc
-        place = connection.svc_place(become=False)
-        with as_ansible(connection):
-            facts = self._action.svc_access.facts(place)
-        wanted = C.config.get_config_value("INTERPRETER_PYTHON_FALLBACK", variables=self._variables)
-        if list(map(str, wanted)) != facts["candidates"]:
-            result: dict[str, Any] = self._action._low_level_execute_command(cmd, sudoable=sudoable)
-            return result
-        out = "\n".join(("FOUND", *facts["found"], "ENDFOUND", ""))
-        return _as_result(Finished(0, out.encode(), b""), "strict")
+        return as_result(Finished(0, b"", b""), "strict")
 
 
 def _argv(executable: str, cmd: str) -> list[str]:
     words = shlex.split(executable)
     return [*words, "-c", cmd]
-
-
-def _as_result(finished: Finished, errors: str) -> dict[str, Any]:
-    """Return a finished process the way ActionBase._low_level_execute_command does."""
-    rc, err = finished.rc, finished.err
-    if rc < 0:  # a shell between us would have said so in this way
-        err += f"{signal.strsignal(-rc)}\n".encode()
-        rc = 128 - rc
-    out_text = to_text(finished.out, errors=errors)
-    err_text = to_text(err, errors=errors)
-    return {
-        "rc": rc,
-        "stdout": out_text,
-        "stdout_lines": out_text.splitlines(),
-        "stderr": err_text,
-        "stderr_lines": err_text.splitlines(),
-    }
 
 
 @functools.cache
