@@ -21,8 +21,9 @@ from jinja2 import lexer
 
 from ansible_svc.compat.plugin_loading import loading_lock
 
-#: Held while a process is started by which a host is reached.
-starting_lock = threading.Lock()
+#: Held while a process is started by which a host is reached. A Popen with a preexec_fn runs the hooks below in the
+#: thread that holds it, so that it has to be reentrant.
+starting_lock = threading.RLock()
 
 _guarded = False
 
