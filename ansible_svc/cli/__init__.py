@@ -1,30 +1,70 @@
+# PYTHON_ARGCOMPLETE_OK
 # Copyright: (c) 2026, The ansible_svc project
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The ``ansible-svc`` command."""
+"""The ``ansible-svc`` command.
+
+A sub-command is one file in this folder. It has ``register(commands)``, which adds a parser to ``commands`` (what
+argparse's add_subparsers returns) with ``set_defaults(run=...)``; ``run`` takes the parsed arguments and returns the
+exit code. A file whose name begins with an underscore is shared by sub-commands. Every run of the command, and every
+press of TAB, imports all of these files: what takes long to import (ansible-core, rich) is imported in ``run``.
+
+A sub-command that hands options on to ansible-playbook says ``set_defaults(passes_on=True)``; what its parser does not
+know is then in ``arguments.passed_on``, in the order given.
+"""
 
 from __future__ import annotations
 
 import argparse
+import importlib
+import importlib.util
+import pkgutil
+import sys
 from collections.abc import Sequence
-from pathlib import Path
+from types import ModuleType
 
 import ansible_svc
+from ansible_svc.cli._exit_codes import EXIT_CODES, INTERRUPTED, MISSING
+from ansible_svc.cli._terminal import MissingLibrary
 
-PLUGIN_KINDS = ("strategy", "connection")
-
-
-def plugin_path(kind: str) -> Path:
-    """Return the folder with the plugins of a kind ("strategy" or "connection")."""
-    return Path(ansible_svc.__path__[0]) / "plugins" / kind
+_COMPLETION = "argcomplete"
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command and return its exit code: 0, or 2 for wrong usage (raised as SystemExit by argparse)."""
-    parser = argparse.ArgumentParser(prog="ansible-svc", description="Help with running Ansible playbooks through svc.")
+    """Run the command and return its exit code, see _exit_codes.py; argparse raises SystemExit for wrong usage."""
+    parser = command_parser()
+    if importlib.util.find_spec(_COMPLETION) is not None:
+        importlib.import_module(_COMPLETION).autocomplete(parser)
+    arguments, rest = parser.parse_known_args(argv)
+    if rest and not getattr(arguments, "passes_on", False):
+        parser.error(f"unrecognized arguments: {' '.join(rest)}")
+    arguments.passed_on = rest
+    try:
+        return int(arguments.run(arguments))
+    except MissingLibrary as missing:
+        print(f"ansible-svc: {missing}", file=sys.stderr)
+        return MISSING
+    except KeyboardInterrupt:
+        print("ansible-svc: interrupted", file=sys.stderr)
+        return INTERRUPTED
+
+
+def command_parser() -> argparse.ArgumentParser:
+    """Return the parser with every sub-command."""
+    parser = argparse.ArgumentParser(
+        prog="ansible-svc",
+        description="Help with running Ansible playbooks through svc.",
+        epilog=EXIT_CODES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
     parser.add_argument("--version", action="version", version=f"ansible-svc {ansible_svc.__version__}")
-    commands = parser.add_subparsers(dest="command", required=True)
-    path = commands.add_parser("path", help="print the folder to name in ansible.cfg, by default as strategy_plugins")
-    path.add_argument("kind", nargs="?", choices=PLUGIN_KINDS, default=PLUGIN_KINDS[0], help="which plugins")
-    arguments = parser.parse_args(argv)
-    print(plugin_path(arguments.kind))
-    return 0
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    for module in sub_commands():
+        module.register(commands)
+    return parser
+
+
+def sub_commands() -> list[ModuleType]:
+    """Return the modules of this folder that are sub-commands, by name."""
+    names = sorted(found.name for found in pkgutil.iter_modules(__path__) if not found.name.startswith("_"))
+    return [importlib.import_module(f"{__name__}.{name}") for name in names]

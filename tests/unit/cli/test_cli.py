@@ -4,12 +4,16 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 import ansible_svc
-from ansible_svc.cli import PLUGIN_KINDS, main, plugin_path
+from ansible_svc.cli import main, sub_commands
+from ansible_svc.cli.path import PLUGIN_KINDS, plugin_path
 
 
 @pytest.mark.parametrize(
@@ -43,7 +47,7 @@ def test_version(capsys: pytest.CaptureFixture[str]) -> None:
     "argv",
     [
         [],
-        ["path", "callback"],
+        ["path", "lookup"],
         ["path", "strategy", "connection"],
         ["no-such-command"],
         ["--no-such-option"],
@@ -68,6 +72,26 @@ def test_help(argv: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     assert capsys.readouterr().out.startswith("usage: ansible-svc")
 
 
+def test_path_as_json(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["path", "--json"]) == 0
+    expected = {f"{kind}_plugins": str(plugin_path(kind)) for kind in PLUGIN_KINDS}
+    assert json.loads(capsys.readouterr().out) == expected
+
+
+def test_a_file_is_a_sub_command() -> None:
+    folder = Path(ansible_svc.__path__[0]) / "cli"
+    files = {path.stem for path in folder.glob("[!_]*.py")}
+    assert {module.__name__.rpartition(".")[2] for module in sub_commands()} == files
+    assert "path" in files
+
+
+def test_the_command_imports_neither_ansible_nor_rich() -> None:
+    code = "import sys, ansible_svc.cli; ansible_svc.cli.command_parser(); print(*sys.modules)"
+    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
+    assert "ansible_svc.cli.path" in loaded
+    assert not {"ansible", "rich", "mitogen"} & set(loaded)
+
+
 def test_every_kind_is_there() -> None:
     for kind in PLUGIN_KINDS:
-        assert list(plugin_path(kind).glob("svc_*.py"))
+        assert list(plugin_path(kind).glob("[!_]*.py"))
