@@ -25,6 +25,7 @@ from ansible_svc.compat.core_plugins import core_plugin
 from ansible_svc.engine.access import Access, Finished, ModuleCall, Place
 from ansible_svc.engine.ansible_errors import as_ansible
 from ansible_svc.engine.mixin import Mixin
+from ansible_svc.engine.option_memory import set_options
 from ansible_svc.engine.preparing import AddMode, CopyFile, MakeDirectory, Preparation, WriteBytes
 from ansible_svc.engine.ssh_command import ssh_login
 from ansible_svc.target.preparations import PreparationError
@@ -52,6 +53,10 @@ class NativeConnection(Mixin):
     _svc_ready = False
 
     # options
+
+    def set_options(self, task_keys: Any = None, var_options: Any = None, direct: Any = None) -> None:
+        """Set the plugin's options; equal inputs are worked out once."""
+        set_options(self, super().set_options, task_keys, var_options, direct)
 
     def svc_place(self, become: bool, variables: dict[str, Any] | None = None) -> Place:
         """Return where this connection leads.

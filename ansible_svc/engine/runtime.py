@@ -17,7 +17,7 @@ import mitogen.master
 from ansible.utils.display import Display
 
 from ansible_svc.compat.fork_safety import guard_forks
-from ansible_svc.compat.plugin_loading import serialise
+from ansible_svc.compat.plugin_loading import prepare_loaders
 from ansible_svc.engine.access import Access
 from ansible_svc.engine.loaders import Loaders
 from ansible_svc.engine.statistics import Counters
@@ -46,7 +46,7 @@ class Runtime:
     """
 
     def __init__(self) -> None:
-        serialise()
+        prepare_loaders()
         guard_forks()
         _route_logging()
         self.pid = os.getpid()

@@ -1,10 +1,11 @@
 # Copyright: (c) 2026, The ansible_svc project
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Plugins may be loaded by several threads."""
+"""Plugins may be loaded by several threads, and what was found is remembered."""
 
 from __future__ import annotations
 
 import builtins
+import os
 import sys
 import threading
 from collections.abc import Iterator
@@ -13,7 +14,8 @@ from pathlib import Path
 import pytest
 from ansible.plugins import loader
 
-from ansible_svc.compat.plugin_loading import serialise
+from ansible_svc.compat import plugin_loading
+from ansible_svc.compat.plugin_loading import prepare_loaders
 from tests.unit.ansible_setup import set_up
 
 PATIENCE_S = 20.0
@@ -33,16 +35,17 @@ class ActionModule(Normal):
 def _serialised() -> Iterator[None]:
     set_up()
     before = {id(one): dict(vars(one)) for _name, one in loader.get_all_plugin_loaders()}
-    serialise()
+    prepare_loaders()
     yield
     for _name, one in loader.get_all_plugin_loaders():
-        if "_load_module_source" not in before[id(one)]:
-            vars(one).pop("_load_module_source", None)
+        for name in ("_load_module_source", "find_plugin_with_context", "all"):
+            if name not in before[id(one)]:
+                vars(one).pop(name, None)
 
 
 def test_doing_it_again_changes_nothing() -> None:
     before = [vars(one)["_load_module_source"] for _name, one in loader.get_all_plugin_loaders()]
-    serialise()
+    prepare_loaders()
     assert [vars(one)["_load_module_source"] for _name, one in loader.get_all_plugin_loaders()] == before
     assert before
 
@@ -116,3 +119,75 @@ def test_plugins_load_plugins() -> None:
     """A plugin may load another while it is loaded itself."""
     assert loader.action_loader.get("normal", class_only=True) is not None
     assert loader.filter_loader.get("ansible.builtin.combine") is not None
+
+
+# -- what is remembered
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Iterator[Path]:
+    """Return a folder that the action loader looks through, as the last thing it was told."""
+    action_loader = loader.action_loader
+    before = list(action_loader._extra_dirs)
+    action_loader.add_directory(str(tmp_path))
+    yield tmp_path
+    action_loader._extra_dirs[:] = before
+    action_loader._clear_caches()
+
+
+def counted(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    names: list[str] = []
+    real = loader.action_loader._resolve_plugin_step
+
+    def step(name: str, *args: object, **kwargs: object) -> object:
+        names.append(name)
+        return real(name, *args, **kwargs)
+
+    monkeypatch.setattr(loader.action_loader, "_resolve_plugin_step", step)
+    return names
+
+
+def test_a_plugin_is_looked_for_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    names = counted(monkeypatch)
+    first, second = (loader.action_loader.find_plugin_with_context("ansible.builtin.normal") for _ in range(2))
+    assert (first.resolved, first.plugin_resolved_path) == (True, second.plugin_resolved_path)
+    assert len(names) <= 1
+
+
+def test_a_plugin_that_is_not_there_may_come(folder: Path) -> None:
+    name = "svc_late"
+    assert loader.action_loader.find_plugin(name) is None
+    (folder / "more").mkdir()
+    (folder / "more" / f"{name}.py").write_text("class ActionModule:\n    pass\n")
+    loader.action_loader.add_directory(str(folder / "more"))
+    assert loader.action_loader.find_plugin(name) == str(folder / "more" / f"{name}.py")
+
+
+def test_another_folder_may_come_first(folder: Path) -> None:
+    assert loader.action_loader.find_plugin("ansible.legacy.normal") != str(folder / "more" / "normal.py")
+    (folder / "more").mkdir()
+    (folder / "more" / "normal.py").write_text("class ActionModule:\n    pass\n")
+    loader.action_loader.add_directory(str(folder / "more"))
+    assert loader.action_loader.find_plugin("ansible.legacy.normal") == str(folder / "more" / "normal.py")
+
+
+def test_a_lookup_with_collections_is_another_one() -> None:
+    assert loader.action_loader.find_plugin("normal", collection_list=["ansible.builtin"]) is not None
+    assert loader.action_loader.find_plugin("normal", collection_list=["no.such"]) is None
+
+
+def test_at_vv_ansible_core_tells_each_time_how_it_looks(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(plugin_loading.display, "verbosity", 2)
+    names = counted(monkeypatch)
+    for _again in range(3):
+        loader.action_loader.find_plugin("ansible.builtin.normal")
+    assert len(names) == 3
+
+
+def test_a_new_file_in_a_folder_is_listed(folder: Path) -> None:
+    before = list(loader.action_loader.all(path_only=True))
+    assert list(loader.action_loader.all(path_only=True)) == before
+    assert any(path.endswith("/normal.py") for path in before)
+    (folder / "svc_new.py").write_text("")
+    os.utime(folder, ns=(1, 1))  # whatever the clock's resolution
+    assert set(loader.action_loader.all(path_only=True)) - set(before) == {str(folder / "svc_new.py")}
