@@ -9,12 +9,14 @@ A forked worker has the same interface over a socket (see fork_gateway.py), so a
 from __future__ import annotations
 
 import contextlib
+import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from ansible_svc.engine.preparing import AddMode, CopyFile, MakeDirectory, Preparation, WriteBytes
-from ansible_svc.engine.running import current_run
+from ansible_svc.engine.probe import CONNECT, RECEIVE, SEND, TEMPLATE, Span
+from ansible_svc.engine.running import Run, current_run
 from ansible_svc.services.contexts import ContextService
 from ansible_svc.services.files import FileService
 from ansible_svc.services.files_download import download
@@ -23,7 +25,7 @@ from ansible_svc.services.modules import Bundle, ModuleService
 from ansible_svc.store import digest_bytes
 
 if TYPE_CHECKING:
-    from ansible_svc.service import Call, Pool
+    from ansible_svc.service import Pool
     from ansible_svc.transport.identity import Identity
 
 # Content up to this size is sent along with the request that needs it.
@@ -94,7 +96,9 @@ class Access:
 
     def facts(self, place: Place) -> dict[str, Any]:
         """Connect if need be and return what the agent told of itself. Raises transport.failures."""
-        return self._host(place).facts
+        facts = self._host(place).facts
+        current_run().mark(TEMPLATE)
+        return facts
 
     def forget(self, place: Place) -> None:
         """Disconnect from a place's login and from everything reached through it."""
@@ -102,6 +106,7 @@ class Access:
 
     def bundle(self, name: str, path: str) -> Bundle | None:
         """Return a module's bundle, or None when it is not a new-style Python module; see ModuleService.bundle."""
+        current_run().mark(SEND)
         if path not in self._bundles:
             self._bundles[path] = self._pool.invoke(ModuleService, "bundle", name=name, path=path)
         return self._bundles[path]
@@ -129,17 +134,16 @@ class Access:
                 pack = self._modules.pack(digests) if digests else b""
                 self._count("bytes_sent", len(pack) + len(call.arguments))
                 answer = self._ask(
-                    host.call_async(
-                        "run_module",
-                        bundle=bundle.name,
-                        manifest=manifest,
-                        digests=digests,
-                        pack=pack,
-                        interpreter=call.interpreter,
-                        module=module,
-                        arguments=call.arguments,
-                        before=wired,
-                    )
+                    host,
+                    "run_module",
+                    bundle=bundle.name,
+                    manifest=manifest,
+                    digests=digests,
+                    pack=pack,
+                    interpreter=call.interpreter,
+                    module=module,
+                    arguments=call.arguments,
+                    before=wired,
                 )
                 if "missing" not in answer:
                     break
@@ -165,9 +169,7 @@ class Access:
         self._count("bytes_sent", len(stdin))
         with self._wired(host, before) as wired:
             answer = self._ask(
-                host.call_async(
-                    "exec_command", argv=list(argv), stdin=stdin, cwd=directory, env={}, pty=terminal, before=wired
-                )
+                host, "exec_command", argv=list(argv), stdin=stdin, cwd=directory, env={}, pty=terminal, before=wired
             )
         return Finished(answer["rc"], answer["out"], answer["err"])
 
@@ -178,13 +180,14 @@ class Access:
         """
         host = self._host(place)
         with self._wired(host, before) as wired:
-            self._ask(host.call_async("prepare", before=wired))
+            self._ask(host, "prepare", before=wired)
 
     def read_small(self, local_path: str) -> tuple[bytes, int] | None:
         """Return the content and the permission bits of a local file that is small enough to travel with a request.
 
         The file is read once however many tasks ask. Raises store.FileAccessError, store.SourceChangedError.
         """
+        current_run().mark(SEND)
         offer = self._files.offer(local_path)
         content = self._files.content(offer.digest) if offer.size <= _PUSHED_BYTES else None
         if content is None:
@@ -194,12 +197,13 @@ class Access:
 
     def remove(self, place: Place, path: str) -> None:
         """Have a file or directory removed on a host, without waiting for it."""
-        self._host(place).notify("remove", path=path)
+        self._contexts.host(place.identity, place.candidates).notify("remove", path=path)
 
     def fetch_file(self, place: Place, path: str, local_path: str) -> None:
         """Copy a file of a host to the controller. Raises as services.files_download.download."""
         host = self._host(place)
         self._count("round_trips", 1)
+        current_run().mark(RECEIVE)
         download(host.call_async, path, local_path)
 
     @contextlib.contextmanager
@@ -226,12 +230,39 @@ class Access:
             yield wired
 
     def _host(self, place: Place) -> Host:
-        return self._contexts.host(place.identity, place.candidates)
+        """Return a host to send something to, connecting if need be."""
+        run = current_run()
+        run.mark(CONNECT)
+        host = self._contexts.host(place.identity, place.candidates)
+        run.mark(SEND)
+        return host
 
-    def _ask(self, call: Call) -> Any:
-        """Wait for an answer, within the limits of the task that asks."""
+    def _ask(self, host: Host, method: str, **arguments: Any) -> Any:
+        """Ask the agent and wait for its answer, within the limits of the task that asks."""
         self._count("round_trips", 1)
-        return current_run().wait(call)
+        run = current_run()
+        if run.span is None:
+            return run.wait(host.call_async(method, **arguments))
+        return _ask_timed(run, run.span, host, method, arguments)
+
+
+def _ask_timed(run: Run, span: Span, host: Host, method: str, arguments: dict[str, Any]) -> Any:
+    """Ask the agent as Access does, have it say how long it took, and tell the probe."""
+    runs = method in ("run_module", "exec_command")
+    if runs:
+        arguments["timed"] = True
+    call = host.call_async(method, **arguments)
+    sent = time.monotonic()
+    took: Sequence[float] | None = None
+    try:
+        answer = run.wait(call)
+        if runs:
+            took = answer.get("took")
+        else:
+            took = (time.monotonic() - sent, 0.0)
+    finally:
+        span.answered(sent, took)
+    return answer
 
 
 def _write(path: str, digest: str, size: int, mode: int, content: bytes | None) -> dict[str, Any]:

@@ -14,11 +14,17 @@ from typing import Any
 from ansible._internal._errors._task_timeout import TaskTimeoutError
 from ansible.executor.task_executor import TaskExecutor
 
+from ansible_svc.engine.probe import TEMPLATE
 from ansible_svc.engine.running import current_run
 
 
 class ThreadTaskExecutor(TaskExecutor):
     """Executes one task on the present thread."""
+
+    def _execute(self, *args: Any, **kwargs: Any) -> Any:
+        """Execute the task once, or once for an item of its loop."""
+        current_run().mark(TEMPLATE)
+        return super()._execute(*args, **kwargs)
 
     def _get_action_handler_with_module_context(self, templar: Any) -> Any:
         """Return the action plugin, with its run() limited when the task has a timeout.

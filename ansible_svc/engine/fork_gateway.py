@@ -22,6 +22,7 @@ from multiprocessing.connection import Connection
 from typing import Any
 
 from ansible_svc.engine.access import Access
+from ansible_svc.engine.probe import Span
 from ansible_svc.engine.running import Run, running
 from ansible_svc.errors import Error
 
@@ -79,6 +80,7 @@ class Gateway:
 
     Parameters:
         access: what to call.
+        span: for the probe, when there is one.
 
     Attributes:
         child_end: the worker's end.
@@ -87,8 +89,9 @@ class Gateway:
     worker closes its end: the kernel does that for it at the latest.
     """
 
-    def __init__(self, access: Access) -> None:
+    def __init__(self, access: Access, span: Span | None = None) -> None:
         self._access = access
+        self._span = span
         self._end, self.child_end = multiprocessing.Pipe(duplex=True)
         self._requests: queue.SimpleQueue[tuple[Request, Run] | None] = queue.SimpleQueue()
 
@@ -104,14 +107,14 @@ class Gateway:
         return ForkedAccess(self.child_end)
 
     def _receive(self) -> None:
-        run = Run()
+        run = Run(self._span)
         while True:
             try:
                 request = self._end.recv()
             except (EOFError, OSError):
                 break
             run.cancel()
-            run = Run()
+            run = Run(self._span)
             self._requests.put((request, run))
         run.cancel()
         self._requests.put(None)

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import threading
 from collections import deque
+from collections.abc import Callable
 from typing import Any
 
 
@@ -14,13 +15,17 @@ class ResultQueue(deque[Any]):
 
     Parameters:
         condition: that lock, which is a Condition; it is notified with every result.
+        on_result: called with every result before that.
     """
 
-    def __init__(self, condition: threading.Condition) -> None:
+    def __init__(self, condition: threading.Condition, on_result: Callable[[Any], None] | None = None) -> None:
         super().__init__()
         self._condition = condition
+        self._on_result = on_result
 
     def append(self, result: Any) -> None:
         """Add a result and wake the main thread. The caller holds the condition's lock."""
+        if self._on_result is not None:
+            self._on_result(result)
         super().append(result)
         self._condition.notify_all()

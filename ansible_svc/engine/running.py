@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from ansible_svc.errors import CancelledError, DeadlineExceededError
 
 if TYPE_CHECKING:
+    from ansible_svc.engine.probe import Span
     from ansible_svc.service import Call
 
 _current = threading.local()
@@ -21,11 +22,15 @@ _current = threading.local()
 class Run:
     """One run of a task on a thread.
 
+    Parameters:
+        span: what the probe wants to know of it; None when there is no probe.
+
     Threads: ``cancel`` is used by any thread, the rest by the task's.
     Guarded by ``_lock``: the call that is waited for, and whether the run was cancelled.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, span: Span | None = None) -> None:
+        self.span = span
         self._lock = threading.Lock()
         self._call: Call | None = None
         self._cancelled = False
@@ -68,6 +73,11 @@ class Run:
             yield
         finally:
             self._limit = None
+
+    def mark(self, phase: str) -> None:
+        """Tell the probe, if there is one, that a phase begins; see probe.py."""
+        if self.span is not None:
+            self.span.mark(phase)
 
     def check(self) -> None:
         """Raise CancelledError when the run was cancelled."""

@@ -20,6 +20,7 @@ from ansible_svc.compat.fork_safety import guard_forks
 from ansible_svc.compat.plugin_loading import prepare_loaders
 from ansible_svc.engine.access import Access
 from ansible_svc.engine.loaders import Loaders
+from ansible_svc.engine.probe import Probe
 from ansible_svc.engine.statistics import Counters
 from ansible_svc.engine.threads import TaskThreads
 from ansible_svc.service import Pool, configure_children
@@ -41,6 +42,7 @@ class Runtime:
         threads: run tasks.
         counters: what happened.
         stats_file: where close() writes the statistics as JSON, or None.
+        probe: takes the time of host-tasks once start_probe() was called; None before.
 
     Threads: made and closed by the main thread.
     """
@@ -52,6 +54,7 @@ class Runtime:
         self.pid = os.getpid()
         self.counters = Counters()
         self.stats_file: str | None = None
+        self.probe: Probe | None = None
         self._broker = mitogen.master.Broker(install_watcher=False)
         self._router = mitogen.master.Router(self._broker)
         self._router.unidirectional = True
@@ -64,6 +67,12 @@ class Runtime:
         self.access = Access(self._pool, self.contexts, self.modules, self.files, self.counters.add)
         self.loaders = Loaders(self.access)
         self.threads = TaskThreads()
+
+    def start_probe(self) -> Probe:
+        """Take the time of every host-task of the plays that begin after this."""
+        if self.probe is None:
+            self.probe = Probe()
+        return self.probe
 
     def statistics(self) -> dict[str, Any]:
         """Return all counters as plain values."""

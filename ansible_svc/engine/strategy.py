@@ -23,6 +23,7 @@ from ansible_svc.engine.executor import ThreadTaskExecutor
 from ansible_svc.engine.fork_gateway import Gateway
 from ansible_svc.engine.loaders import Loaders
 from ansible_svc.engine.mixin import Mixin
+from ansible_svc.engine.probe import RUN, TEMPLATE, Span
 from ansible_svc.engine.results import ResultQueue
 from ansible_svc.engine.routes import Route, Way, route
 from ansible_svc.engine.runtime import Runtime, runtime
@@ -56,13 +57,15 @@ class NativeStrategy(Mixin):
         self._svc: Runtime = runtime()
         self._svc.stats_file = self._svc_options["stats_file"] or self._svc.stats_file
         self._svc_slots = Slots(self._workers)
+        probe = self._svc.probe
         with self._results_lock:
-            self._results = ResultQueue(self._results_lock)
+            self._results = ResultQueue(self._results_lock, probe.end if probe is not None else None)
 
     # queueing
 
     def _queue_task(self, host: Any, task: Any, task_vars: dict[str, Any], play_context: Any) -> None:
         """Start a task for a host as soon as a slot is free (StrategyBase._queue_task)."""
+        span = self._svc.probe.begin(host.name, task._uuid) if self._svc.probe is not None else None
 
         def templar() -> TemplateEngine:
             return TemplateEngine(loader=self._loader, variables=task_vars)
@@ -91,17 +94,20 @@ class NativeStrategy(Mixin):
             variable_manager=self._variable_manager,
             final_q=self._final_q,
         )
-        self._svc_start(spec, index, chosen)
+        self._svc_start(spec, index, chosen, span)
         self._pending_results += 1
 
-    def _svc_start(self, spec: TaskSpec, index: int, chosen: Route) -> None:
+    def _svc_start(self, spec: TaskSpec, index: int, chosen: Route, span: Span | None) -> None:
         tqm = self._tqm
+        if span is not None:
+            span.way, span.reason = chosen.way.value, chosen.reason
         if chosen.way is Way.NATIVE:
             thread = ThreadWorker(
                 spec.task,
                 lambda: run_task(spec, self._svc.loaders, ThreadTaskExecutor),
                 self._svc_on_end,
                 task_context(),
+                span,
             )
             self._workers[index] = thread
             tqm.send_callback("v2_runner_on_start", spec.host, spec.task)
@@ -109,13 +115,15 @@ class NativeStrategy(Mixin):
             return
         gateway: Gateway | None = None
         if chosen.way is Way.FORKED:
-            gateway = Gateway(self._svc.access)
+            gateway = Gateway(self._svc.access, span)
             in_child = gateway.in_child
             process = forked_worker(spec, index, lambda: Loaders(cast(Access, in_child())))
         else:
             process = stock_worker(spec, index)
         self._workers[index] = process
         tqm.send_callback("v2_runner_on_start", spec.host, spec.task)
+        if span is not None:
+            span.mark(TEMPLATE if chosen.way is Way.FORKED else RUN)
         process.start()
         if gateway is not None:
             gateway.serve()

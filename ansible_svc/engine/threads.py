@@ -11,6 +11,7 @@ import traceback
 from collections.abc import Callable
 from typing import Any
 
+from ansible_svc.engine.probe import TEMPLATE, Span
 from ansible_svc.engine.running import Run, running
 
 Job = Callable[[], None]
@@ -74,6 +75,7 @@ class ThreadWorker:
         run_task: runs the task and sends its result.
         on_end: called when the task is over, after its result was sent.
         context: the context variables that the task starts with.
+        span: for the probe, when there is one.
 
     Attributes:
         exitcode: None, or 1 when the task ended without a result; ``failure`` then has the traceback.
@@ -83,12 +85,19 @@ class ThreadWorker:
 
     pid = None
 
-    def __init__(self, task: Any, run_task: Job, on_end: Callable[[], None], context: contextvars.Context) -> None:
+    def __init__(
+        self,
+        task: Any,
+        run_task: Job,
+        on_end: Callable[[], None],
+        context: contextvars.Context,
+        span: Span | None = None,
+    ) -> None:
         self._task = task
         self._run_task = run_task
         self._on_end = on_end
         self._context = context
-        self._state = Run()
+        self._state = Run(span)
         self._alive = False
         self.exitcode: int | None = None
         self.failure = ""
@@ -113,6 +122,7 @@ class ThreadWorker:
     def _run(self) -> None:
         try:
             with running(self._state):
+                self._state.mark(TEMPLATE)
                 self._context.run(self._run_task)
         except BaseException:
             self.failure = traceback.format_exc()

@@ -13,8 +13,9 @@ import os
 import pwd
 import shutil
 import sys
+import time
 
-from ansible_svc.service import AllowParents, Deferred, Service, arg_spec, expose, no_reply
+from ansible_svc.service import AllowParents, Deferred, Service, arg_spec, expose, no_reply, optional
 from ansible_svc.target.bundles import Bundles
 from ansible_svc.target.preparations import Preparations
 from ansible_svc.target.spawner import Outcome, Spawner, ZygoteGone
@@ -83,6 +84,7 @@ class AgentService(Service):
             "module": dict,
             "arguments": bytes,
             "before": list,
+            "timed": optional(bool),
         }
     )
     def run_module(
@@ -96,6 +98,7 @@ class AgentService(Service):
         arguments: bytes,
         before: list[dict[str, Any]],
         request: Any,
+        timed: bool = False,
     ) -> Any:
         """Run one Ansible module in a runner of its own.
 
@@ -105,15 +108,20 @@ class AgentService(Service):
             module: fqn, name, profile, env, cwd, nofile (see runner.run_and_leave).
             arguments: JSON with ANSIBLE_MODULE_ARGS.
             before: preparations, see preparations.py.
+            timed: say how long it took.
 
-        Returns {"rc", "out", "err"}; or {"missing": digests or None} when it lacks parts of the bundle, or {"unusable":
-        reason} when that interpreter cannot serve as a zygote. In both cases the module was not started.
+        Returns {"rc", "out", "err"}, if timed with "took": [seconds to make ready, seconds it ran]; or {"missing":
+        digests or None} when it lacks parts of the bundle, or {"unusable": reason} when that interpreter cannot serve
+        as a zygote. In both cases the module was not started.
         """
+        clock = Clock() if timed else None
         self._bundles.add(bundle, manifest, digests, pack)
         missing = self._bundles.missing(bundle)
         if missing is None or missing:
             return {"missing": missing}
         self._preparations.carry_out(before, request)
+        if clock is not None:
+            clock.ready()
         try:
             zygote = self._ready().zygote(interpreter, self._bundles.files(bundle))
         except OSError as error:
@@ -124,7 +132,7 @@ class AgentService(Service):
             if outcome.error is not None and not zygote.answered:
                 answer.resolve({"unusable": outcome.error})
             else:
-                answer.resolve(_result(outcome))
+                answer.resolve(_result(outcome, clock))
 
         try:
             number = zygote.start(
@@ -139,7 +147,17 @@ class AgentService(Service):
         return answer
 
     @expose(policy=AllowParents(), wants_request=True)
-    @arg_spec({"argv": list, "stdin": bytes, "cwd": (str, type(None)), "env": dict, "pty": bool, "before": list})
+    @arg_spec(
+        {
+            "argv": list,
+            "stdin": bytes,
+            "cwd": (str, type(None)),
+            "env": dict,
+            "pty": bool,
+            "before": list,
+            "timed": optional(bool),
+        }
+    )
     def exec_command(
         self,
         argv: list[str],
@@ -149,8 +167,9 @@ class AgentService(Service):
         pty: bool,
         before: list[dict[str, Any]],
         request: Any,
+        timed: bool = False,
     ) -> Any:
-        """Run a command and return {"rc", "out", "err"} when it has ended.
+        """Run a command and return {"rc", "out", "err"} when it has ended, and "took" if timed as run_module does.
 
         Parameters:
             argv: program and arguments.
@@ -160,11 +179,14 @@ class AgentService(Service):
             pty: give it a terminal; then out has both outputs and err is empty.
             before: preparations, see preparations.py.
         """
+        clock = Clock() if timed else None
         self._preparations.carry_out(before, request)
+        if clock is not None:
+            clock.ready()
         zygote = self._ready().zygote(sys.executable)
         answer = Deferred()
         header: dict[str, object] = {"op": "exec", "argv": argv, "cwd": cwd, "env": env, "pty": pty}
-        number = zygote.start(header, stdin, lambda outcome: answer.resolve(_result(outcome)))
+        number = zygote.start(header, stdin, lambda outcome: answer.resolve(_result(outcome, clock)))
         request.on_cancel(lambda: zygote.kill(number))
         return answer
 
@@ -220,7 +242,29 @@ def _passwd_home() -> str:
         return os.path.expanduser("~")
 
 
-def _result(outcome: Outcome) -> dict[str, Any]:
+class Clock:
+    """Take the time of one request on this host, which begins now."""
+
+    def __init__(self) -> None:
+        self._begun = self._ready = time.monotonic()
+
+    def ready(self) -> None:
+        """Say that all is made ready and the module or command starts now."""
+        self._ready = time.monotonic()
+
+    def took(self) -> list[float]:
+        """Return the seconds until it was ready, and since then."""
+        return [self._ready - self._begun, time.monotonic() - self._ready]
+
+
+def _result(outcome: Outcome, clock: Clock | None) -> dict[str, Any]:
+    result = _ended(outcome)
+    if clock is not None:
+        result["took"] = clock.took()
+    return result
+
+
+def _ended(outcome: Outcome) -> dict[str, Any]:
     if outcome.error is not None and outcome.errno == errno.ENOENT:
         return {"rc": 127, "out": b"", "err": outcome.error.encode()}
     if outcome.error is not None:
