@@ -19,6 +19,7 @@ from ansible.utils.display import Display
 from ansible_svc.compat.fork_safety import guard_forks
 from ansible_svc.compat.plugin_loading import prepare_loaders
 from ansible_svc.engine.access import Access
+from ansible_svc.engine.children import end_task_children
 from ansible_svc.engine.loaders import Loaders
 from ansible_svc.engine.probe import Probe
 from ansible_svc.engine.statistics import Counters
@@ -117,11 +118,14 @@ class Runtime:
             return
         if self.stats_file:
             Path(self.stats_file).write_text(json.dumps(self.statistics(), indent=1))
+        busy = self.threads.busy
         self.threads.close()
         self._pool.close()
         self._broker.shutdown()
         self._broker.join()
         self._pool.join()
+        if busy:
+            end_task_children()
 
 
 _runtime: Runtime | None = None

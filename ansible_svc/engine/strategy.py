@@ -19,6 +19,7 @@ from ansible_svc.compat.task_context import task_context
 from ansible_svc.compat.task_run import TaskSpec, run_task
 from ansible_svc.compat.worker import forked_worker, stock_worker
 from ansible_svc.engine.access import Access
+from ansible_svc.engine.children import end_task_children, end_task_children_on_sigterm
 from ansible_svc.engine.executor import ThreadTaskExecutor
 from ansible_svc.engine.fork_gateway import Gateway
 from ansible_svc.engine.loaders import Loaders
@@ -54,6 +55,7 @@ class NativeStrategy(Mixin):
         # before the base class starts its thread: a wrong value must leave nothing running
         self._svc_options = strategy_options(self.svc_name, self.svc_documentation)
         super().__init__(tqm)
+        end_task_children_on_sigterm()
         self._svc: Runtime = runtime()
         self._svc.stats_file = self._svc_options["stats_file"] or self._svc.stats_file
         self._svc_slots = Slots(self._workers)
@@ -169,8 +171,10 @@ class NativeStrategy(Mixin):
 
     def cleanup(self) -> None:
         """End what still runs on threads, then what StrategyBase ends."""
-        for worker in self._workers:
-            if isinstance(worker, ThreadWorker) and worker.is_alive():
-                worker.terminate()
+        running = [worker for worker in self._workers if isinstance(worker, ThreadWorker) and worker.is_alive()]
+        for worker in running:
+            worker.terminate()
+        if running:
+            end_task_children()
         super().cleanup()
         self._svc_slots.close()

@@ -48,6 +48,12 @@ class TaskThreads:
         """How many threads there are."""
         return self._count
 
+    @property
+    def busy(self) -> bool:
+        """Tell whether a job is waiting or running."""
+        with self._lock:
+            return self._free < self._count
+
     def close(self) -> None:
         """Let the threads end when they have nothing left to do."""
         with self._lock:

@@ -12,11 +12,20 @@ import mitogen.parent
 
 from ansible_svc.compat.fork_safety import starting_lock
 
+_started: set[int] = set()
+
+
+def connection_pids() -> frozenset[int]:
+    """Return the numbers of all processes that were started here, whether or not they still run."""
+    return frozenset(_started)
+
 
 def spawn_on_terminal(args: list[str]) -> mitogen.parent.PopenProcess:
     """Start a program with a terminal of its own for its questions; see mitogen.parent.hybrid_tty_create_child."""
     with starting_lock:
-        return mitogen.parent.hybrid_tty_create_child(args=args)
+        process = mitogen.parent.hybrid_tty_create_child(args=args)
+        _started.add(process.pid)
+    return process
 
 
 def spawn(args: list[str]) -> mitogen.parent.PopenProcess:
@@ -31,6 +40,7 @@ def spawn(args: list[str]) -> mitogen.parent.PopenProcess:
             process = subprocess.Popen(
                 args, stdin=theirs.fileno(), stdout=theirs.fileno(), stderr=subprocess.PIPE, start_new_session=True
             )
+            _started.add(process.pid)
     except OSError:
         ours.close()
         raise

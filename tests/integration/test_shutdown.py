@@ -97,6 +97,11 @@ MOMENTS = [
     Moment("a task with a limit", [GOOD, {**LONG, "timeout": 600}], _all_sleep),
     Moment("a task in a fork", [GOOD, {"name": "Forked", "runs": {"command": SLEEP}}], _all_sleep),
     Moment("a task of another user", [GOOD, {**LONG, "become": True, "become_user": "nobody"}], _all_sleep),
+    Moment(
+        "a lookup",
+        [GOOD, {"name": "Look", "ansible.builtin.debug": {"msg": f"{{{{ lookup('pipe', '{SLEEP}') }}}}"}}],
+        _all_sleep,
+    ),
     Moment("a task on the controller", [GOOD, {**LONG, "delegate_to": "localhost", "run_once": True}], _one_sleeps),
 ]
 
