@@ -104,6 +104,10 @@ class Access:
         """Disconnect from a place's login and from everything reached through it."""
         self._contexts.forget(place.identity.login)
 
+    def log_out(self, place: Place, user: str) -> None:
+        """End everything that runs for us as a become user of a place's login; wait for its end."""
+        self._contexts.log_out(place.identity.login, user)
+
     def bundle(self, name: str, path: str) -> Bundle | None:
         """Return a module's bundle, or None when it is not a new-style Python module; see ModuleService.bundle."""
         current_run().mark(SEND)

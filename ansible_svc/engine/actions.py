@@ -26,6 +26,7 @@ from ansible.utils.display import Display
 
 from ansible_svc.compat.module_build import interpreter_line, open_files_limit, placeholder, uses_extensions
 from ansible_svc.engine.access import Access, Finished, ModuleCall
+from ansible_svc.engine.account_changes import account_change
 from ansible_svc.engine.ansible_errors import as_ansible
 from ansible_svc.engine.command_result import as_result
 from ansible_svc.engine.connections import NativeConnection, TemporaryDirectoryFailed, laid_over
@@ -192,8 +193,14 @@ class NativeAction(Mixin):
         return as_result(finished, encoding_errors)
 
     def _svc_run_module(self, connection: NativeConnection, call: ModuleCall, become: bool) -> Finished | str:
+        account = account_change(call)
         try:
-            return connection.svc_run_module(call, become)
+            if account is not None and account.needs_no_process:
+                connection.svc_log_out(account.user)
+            finished = connection.svc_run_module(call, become)
+            if account is not None and isinstance(finished, Finished) and b'"changed": true' in finished.out:
+                connection.svc_log_out(account.user)
+            return finished
         except TemporaryDirectoryFailed:
             self._svc_fail_in_stock_words()
             raise
@@ -237,7 +244,7 @@ class NativeAction(Mixin):
             argv = ["/bin/sh", "-c", 'exec "${SHELL:-/bin/sh}" -c "$1"', "sh", cmd]
         if connection.transport == "local":
             connection.cwd = os.fsencode(self._loader.get_basedir())
-        display.vvv(f"EXEC {cmd}", host=self._play_context.remote_addr)
+        display.vvv(f"EXEC {executable or '/bin/sh'} -c {shlex.quote(cmd)}", host=self._play_context.remote_addr)
         terminal = connection.svc_wants_terminal(in_data, sudoable)
         try:
             finished = connection.svc_run(argv, in_data, become, terminal)

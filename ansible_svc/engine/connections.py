@@ -110,10 +110,16 @@ class NativeConnection(Mixin):
     # ansible-core's interface
 
     def is_pipelining_enabled(self, wrap_async: bool = False) -> bool:
-        """Tell ansible-core that new-style modules need no file on the host."""
+        """Tell ansible-core that new-style modules need no file on the host.
+
+        Its own default and the setting for all hosts are about the cost of what svc does without. A variable that
+        switches pipelining off is about a host or a task, and is heeded.
+        """
         if self._svc_no_python:
             return bool(super().is_pipelining_enabled(wrap_async))
-        return not wrap_async and not C.DEFAULT_KEEP_REMOTE_FILES
+        if wrap_async or C.DEFAULT_KEEP_REMOTE_FILES:
+            return False
+        return bool(self.get_option("pipelining")) or not str(self._origins.get("pipelining")).startswith("var: ")
 
     def exec_command(self, cmd: str, in_data: bytes | None = None, sudoable: bool = True) -> tuple[int, bytes, bytes]:
         """Run a command line as the login user; what ansible-core itself would have sent."""
@@ -133,6 +139,11 @@ class NativeConnection(Mixin):
         """Run a module, as the become user if asked; see Access.run_module. Raises Ansible's errors."""
         with self._svc_preparing(become) as (place, before):
             return self.svc_access.run_module(place, call, before)
+
+    def svc_log_out(self, user: str) -> None:
+        """End what svc runs on the host as a become user. Raises Ansible's errors."""
+        with as_ansible(self):
+            self.svc_access.log_out(self.svc_place(become=False), user)
 
     def svc_become_failure(self, failure: BecomeFailed) -> Finished:
         """Return or raise what ansible-core makes of a become program that ended before it became anybody."""

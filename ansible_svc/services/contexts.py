@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from pathlib import Path
@@ -39,6 +39,7 @@ from ansible_svc.transport.ssh import HOST_KEY_QUESTION, SshConnection
 
 _HELLO_TIMEOUT_S = 60.0
 _BOOT_TIMEOUT_S = 60.0
+_PROCESS_END_S = 10
 # What an interpreter may need to start after the become program let it.
 _BECOME_GRACE_S = 10.0
 _EOF_PREFIX = "EOF on stream; last 100 lines received:\n"
@@ -111,13 +112,30 @@ class ContextService(Service):
 
     def forget(self, login: SshLogin | LocalLogin) -> None:
         """Disconnect a login and everything that was reached through it; the next task connects anew."""
+        hosts = self._take(lambda identity: identity.login == login)
+        for host in sorted(hosts, key=lambda host: host.identity.become is None):
+            host.context.shutdown(wait=True)
+
+    def log_out(self, login: SshLogin | LocalLogin, user: str) -> None:
+        """Disconnect what has become a user after a login, and wait until its processes are gone from the host."""
+        hosts = self._take(
+            lambda identity: identity.login == login and identity.become is not None and identity.become.user == user
+        )
+        for host in hosts:
+            host.context.shutdown(wait=True)
+            login_host = self.connected(Identity(login))
+            if login_host is not None:
+                login_host.call("wait_gone", pid=host.facts["pid"], seconds=_PROCESS_END_S)
+
+    def _take(self, wanted: Callable[[Identity], bool]) -> list[Host]:
+        """Take the connected hosts with the wanted identities out of the table."""
         with self._lock:
-            identities = [identity for identity in self._hosts if identity.login == login]
+            identities = [identity for identity in self._hosts if wanted(identity)]
             futures = [self._hosts.pop(identity) for identity in identities]
         hosts = [future.result() for future in futures if future.done() and future.exception() is None]
-        for host in sorted(hosts, key=lambda host: host.identity.become is None):
+        for host in hosts:
             host.alive = False
-            host.context.shutdown(wait=True)
+        return hosts
 
     def context_statistics(self) -> ContextStatistics:
         """Return the counters."""

@@ -27,6 +27,9 @@ if TYPE_CHECKING:
     from ansible_svc.target.file_writer import FileWriter
 
 
+_LOOK_AGAIN_S = 0.01
+
+
 class AgentService(Service):
     """Run modules and commands on this host.
 
@@ -204,6 +207,17 @@ class AgentService(Service):
         self._preparations.remove(path)
 
     @expose(policy=AllowParents())
+    @arg_spec({"pid": int, "seconds": int})
+    def wait_gone(self, pid: int, seconds: int) -> bool:
+        """Wait until a process of this host has ended, at most so many seconds; tell whether it has."""
+        ends = time.monotonic() + seconds
+        while _exists(pid):
+            if time.monotonic() > ends:
+                return False
+            time.sleep(_LOOK_AGAIN_S)
+        return True
+
+    @expose(policy=AllowParents())
     @arg_spec({"path": str, "offset": int, "length": int})
     def read_piece(self, path: str, offset: int, length: int) -> dict[str, Any]:
         """Return a piece of a file; see file_reader.read_piece."""
@@ -232,6 +246,16 @@ class AgentService(Service):
         if self._spawner is None:
             raise RuntimeError("the agent has not been told hello")
         return self._spawner
+
+
+def _exists(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True  # somebody else's
+    return True
 
 
 def _passwd_home() -> str:

@@ -209,3 +209,32 @@ def _both(
 
 def _play(tasks: list[dict[str, Any]]) -> dict[str, Any]:
     return {"name": "Become", "hosts": "all", "gather_facts": False, "tasks": tasks}
+
+
+def test_a_user_that_is_changed_and_removed_after_it_was_used(lab: Lab) -> None:
+    """What svc has logged in neither keeps an account in use nor keeps its old groups."""
+    name = "svclabgone"
+    user: dict[str, Any] = {"become": False, "ansible.builtin.user": {"name": name}}
+    groups = {"name": "Groups", "ansible.builtin.command": "id -Gn", "changed_when": False}
+    more = {**user["ansible.builtin.user"], "groups": "users", "append": True}
+    gone = {"name": name, "state": "absent", "remove": True}
+    play = {
+        "hosts": "all",
+        "gather_facts": False,
+        "become_user": name,
+        "become": True,
+        "tasks": [
+            {"name": "Make", **user},
+            {
+                "block": [groups, {"name": "Add", **user, "ansible.builtin.user": more}, groups],
+                "always": [{"name": "Remove", **user, "ansible.builtin.user": gone}],
+            },
+        ],
+    }
+
+    pair = both(lab, [play], inventory(lab, 1))
+
+    assert pair.stock.run.rc == 0, pair.stock.run
+    pair.assert_equal()
+    pair.assert_native()
+    assert [event["result"]["stdout"] for event in pair.ours.run.results(task="Groups")] == [name, f"{name} users"]

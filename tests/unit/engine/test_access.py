@@ -83,6 +83,9 @@ class FakeContexts:
     def forget(self, login: Any) -> None:
         self.forgotten.append(login)
 
+    def log_out(self, login: Any, user: str) -> None:
+        self.forgotten.append((login, user))
+
 
 class FakeModules:
     """Be a ModuleService."""
@@ -201,6 +204,8 @@ def test_a_command(stage: Stage) -> None:
 
 def test_facts_and_forgetting(stage: Stage) -> None:
     assert stage.access.facts(PLACE) == {"home": "/h"}
+    stage.access.log_out(PLACE, "me")
+    assert stage.contexts.forgotten.pop() == (PLACE.identity.login, "me")
     stage.access.forget(PLACE)
     assert stage.contexts.forgotten == [LocalLogin()]
     assert stage.host.asked == []

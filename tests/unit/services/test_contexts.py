@@ -100,7 +100,7 @@ class Stage:
         assert method == "hello"
         self.hellos.append((context, arguments))
         self.during_hello(context)
-        return {"python": "/usr/bin/python3", "candidates": arguments["candidates"]}
+        return {"python": "/usr/bin/python3", "candidates": arguments["candidates"], "pid": len(self.hellos)}
 
     def host(self, identity: Identity = WEB) -> Host:
         return self.service.host(identity, ["python3"])
@@ -359,6 +359,21 @@ def test_forget_disconnects_a_login_and_what_was_reached_through_it(stage: Stage
     assert (root.alive, login.alive, other.alive) == (False, False, True)
     assert stage.service.context_statistics().lost == 0
     assert stage.host() is not login
+
+
+def test_log_out_ends_a_become_user_and_waits_for_its_processes(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[tuple[Host, str, dict[str, Any]]] = []
+    monkeypatch.setattr(Host, "call", lambda host, method, **arguments: asked.append((host, method, arguments)))
+    root, login = stage.host(ROOT), stage.host()
+    other = stage.host(Identity(LOGIN, Sudo(user="other", executable="sudo", flags=(), password=None)))
+    stage.service.log_out(LOGIN, "root")
+    assert [host.context.shut_down for host in (root, login, other)] == [1, 0, 0]
+    assert [(host, method, arguments["pid"]) for host, method, arguments in asked] == [
+        (login, "wait_gone", root.facts["pid"])
+    ]
+    assert stage.service.connected(ROOT) is None
+    stage.service.log_out(LOGIN, "nobody")
+    assert len(asked) == 1
 
 
 def test_forget_of_what_is_not_there_does_nothing(stage: Stage) -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 import errno
 import hashlib
 import os
+import subprocess
 import sys
 import zlib
 from pathlib import Path
@@ -21,6 +22,7 @@ from ansible_svc.target.agent import AgentService
 from ansible_svc.target.preparations import PreparationError
 from ansible_svc.target.spawner import Outcome, ZygoteGone
 
+PATIENCE_S = 20
 CODE = b"code"
 DIGEST = hashlib.sha256(CODE).hexdigest()
 PACK = zlib.compress(len(CODE).to_bytes(4, "big") + CODE)
@@ -316,3 +318,10 @@ def test_remove(stage: Stage, tmp_path: Path) -> None:
         stage.agent.remove(path=str(tmp_path / name))
     assert [path.name for path in tmp_path.iterdir()] == ["target"]
     assert (target / "kept").exists()
+
+
+def test_waiting_for_the_end_of_a_process(stage: Stage) -> None:
+    process = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+    with process:
+        assert stage.agent.wait_gone(pid=process.pid, seconds=0) is False
+    assert stage.agent.wait_gone(pid=process.pid, seconds=PATIENCE_S) is True
