@@ -6,10 +6,8 @@ The directory is a cache and nothing more: whatever is wrong with it (it belongs
 is full or read-only, a blob is broken), the answer is "not there" and the work goes on. Each kind of problem
 is reported once per store.
 
-Trust: the directory must be a real directory, owned by the effective user and closed to everybody else. It
-is opened once per operation, checked through that descriptor, and everything in it is reached relative to
-that descriptor, so that nothing can be swapped between the check and the use. A blob is digested each time
-it is read.
+Trust: private.py opens the directory, once per operation, and everything in it is reached relative to that
+descriptor. A blob is digested each time it is read.
 
 Many processes may use one directory at once. A blob appears under its name by an atomic rename of a finished
 file, so it is either whole or absent; two writers of one blob write the same bytes; a blob that is evicted
@@ -27,6 +25,7 @@ import time
 from contextlib import contextmanager, suppress
 
 from ansible_svc.store.digests import digest_bytes, is_digest, require_digest
+from ansible_svc.store.private import INCOMING, open_private, write_private
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -36,15 +35,11 @@ if TYPE_CHECKING:
 
 LOG = logging.getLogger(__name__)
 
-#: Name of a file that is being written. A digest never starts with a dot.
-_INCOMING_PREFIX = ".incoming-"
 #: An incoming file that is older was left by a writer that was killed.
 _INCOMING_LIFETIME_S = 3600.0
 
-_OPEN_DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 # O_NONBLOCK: a fifo under a blob's name must not hold the reader.
 _OPEN_BLOB = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
-_OPEN_INCOMING = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 class DiskStore:
@@ -132,6 +127,18 @@ class DiskStore:
             self._problem("read", f"cannot read: {error}")
             return False
 
+    def digests(self, most: int) -> list[str]:
+        """Return the names of the blobs that are here, *most* at most, without looking at what they hold."""
+        try:
+            with self._open_directory(create=False) as directory:
+                names = [name for name in os.listdir(directory) if is_digest(name)]
+        except FileNotFoundError:
+            return []
+        except OSError as error:
+            self._problem("read", f"cannot read: {error}")
+            return []
+        return names[:most]
+
     def statistics(self) -> DiskStatistics:
         """Return a snapshot of the counters."""
         from ansible_svc.store.statistics import DiskStatistics
@@ -146,24 +153,8 @@ class DiskStore:
         Raises:
             OSError: it cannot be opened, or it is not ours alone (PermissionError).
         """
+        descriptor = open_private(self.directory, create)
         try:
-            descriptor = os.open(self.directory, _OPEN_DIRECTORY)
-        except FileNotFoundError:
-            if not create:
-                raise
-            # pathlib is slow to import, which counts on a target.
-            os.makedirs(os.path.dirname(self.directory), exist_ok=True)
-            with suppress(FileExistsError):  # another process was faster; it is checked below like any other
-                os.mkdir(self.directory, 0o700)
-            descriptor = os.open(self.directory, _OPEN_DIRECTORY)
-        try:
-            status = os.fstat(descriptor)
-            if status.st_uid != os.geteuid():
-                raise PermissionError(errno.EPERM, f"directory is owned by uid {status.st_uid}", self.directory)
-            if status.st_mode & 0o022:
-                raise PermissionError(errno.EPERM, "directory is writable by others", self.directory)
-            if status.st_mode & 0o077:
-                os.fchmod(descriptor, 0o700)
             yield descriptor
         finally:
             os.close(descriptor)
@@ -206,19 +197,7 @@ class DiskStore:
         return True
 
     def _write(self, directory: int, digest: str, content: bytes) -> None:
-        name = f"{_INCOMING_PREFIX}{os.getpid()}-{os.urandom(8).hex()}"
-        descriptor = os.open(name, _OPEN_INCOMING, 0o600, dir_fd=directory)
-        try:
-            try:
-                left = memoryview(content)
-                while left:
-                    left = left[os.write(descriptor, left) :]
-            finally:
-                os.close(descriptor)
-            os.rename(name, digest, src_dir_fd=directory, dst_dir_fd=directory)
-        except BaseException:
-            os.unlink(name, dir_fd=directory)
-            raise
+        write_private(directory, digest, content)
         self._count(writes=1, written_bytes=len(content))
 
     def _evict_when_due(self, directory: int, written_bytes: int) -> None:
@@ -248,7 +227,7 @@ class DiskStore:
                 if is_digest(name):
                     blobs.append((status.st_mtime_ns, status.st_size, name))
                     total_bytes += status.st_size
-                elif name.startswith(_INCOMING_PREFIX) and time.time() - status.st_mtime > _INCOMING_LIFETIME_S:
+                elif name.startswith(INCOMING) and time.time() - status.st_mtime > _INCOMING_LIFETIME_S:
                     os.unlink(name, dir_fd=directory)
             except FileNotFoundError:
                 continue  # another process removed it since the listing

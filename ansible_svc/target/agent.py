@@ -9,6 +9,7 @@ by zygotes (see spawner.py), so that the agent stays small, threaded and alive.
 from __future__ import annotations
 
 import errno
+import logging
 import os
 import pwd
 import shutil
@@ -17,6 +18,7 @@ import time
 
 from ansible_svc.service import AllowParents, Deferred, Service, arg_spec, expose, no_reply, optional
 from ansible_svc.target.bundles import Bundles
+from ansible_svc.target.cache import Cache
 from ansible_svc.target.preparations import Preparations
 from ansible_svc.target.spawner import Outcome, Spawner, ZygoteGone
 
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
     from ansible_svc.target.file_writer import FileWriter
 
 
+LOG = logging.getLogger("ansible_svc.target")
 _LOOK_AGAIN_S = 0.01
 
 
@@ -44,6 +47,7 @@ class AgentService(Service):
         self._files: FileWriter | None = None
         self._preparations = Preparations(self._writer)
         self._spawner: Spawner | None = None
+        self._cache = Cache(None, 0, LOG.warning)
 
     def on_shutdown(self) -> None:
         """End the zygotes and all that runs in them, and remove what was made for their tasks."""
@@ -52,17 +56,32 @@ class AgentService(Service):
         self._preparations.close()
 
     @expose(policy=AllowParents())
-    @arg_spec({"sources": dict, "candidates": list})
-    def hello(self, sources: dict[str, bytes], candidates: list[str]) -> dict[str, Any]:
+    @arg_spec(
+        {
+            "sources": dict,
+            "candidates": list,
+            "cache_directory": optional(str),
+            "cache_bytes": optional(int),
+        }
+    )
+    def hello(
+        self,
+        sources: dict[str, bytes],
+        candidates: list[str],
+        cache_directory: str = "",
+        cache_bytes: int = 0,
+    ) -> dict[str, Any]:
         """Make the agent ready and tell about this host.
 
         Parameters:
             sources: the zygote's files, name -> source.
             candidates: interpreter names or paths to look for, in order (ansible-core's INTERPRETER_PYTHON_FALLBACK).
+            cache_directory, cache_bytes: see cache.Cache.
 
         Returns python (path of this interpreter), version, pid, user id, home ($HOME), passwd_home (what the user
         database names), the candidates, and found: those of them that exist, as the shell's ``command -v`` prints them.
         """
+        self._cache = Cache(cache_directory or None, cache_bytes, LOG.warning)
         self._spawner = Spawner(sources)
         found = [path for path in map(shutil.which, candidates) if path]
         return {

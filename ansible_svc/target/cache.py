@@ -1,0 +1,143 @@
+# Copyright: (c) 2026, The ansible_svc project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The user's cache directory on a managed host: what an agent has here outlasts it.
+
+    boot-<digest>-<release>   the agent's own code, compiled (first_stage.py)
+    blobs/                    module code as the controller sent it, each file named by its digest
+    code/                     module code, compiled
+
+Only code goes here: what was made from public files of the controller. Arguments of modules, the content of files that
+are copied, and results never do, with ``no_log`` or without it.
+
+It is a cache and nothing more: without it everything works, and more is sent. store/private.py decides whether the
+directory may be trusted; everybody who uses it goes through there.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+
+from ansible_svc.store.disk import DiskStore
+from ansible_svc.store.layered import LayeredStore
+from ansible_svc.store.memory import MemoryStore
+from ansible_svc.store.private import open_private, write_private
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Callable
+
+#: Module code that an agent keeps in memory.
+MEMORY_BYTES = 64 << 20
+_BOOT_PREFIX = "boot-"
+_BOOT_FILES_KEPT = 6
+
+
+class Cache:
+    """The cache directory of one agent.
+
+    Parameters:
+        directory: absolute path, or None to do without.
+        limit_bytes: how much to keep below it.
+        report: called with one line of text for the first problem of each kind.
+
+    Attributes:
+        directory: the path, when the directory is there and can be trusted; else None.
+        blobs: module code, in memory and below the directory.
+
+    Threads: any.
+    """
+
+    def __init__(self, directory: str | None, limit_bytes: int, report: Callable[[str], None]) -> None:
+        self.directory = directory
+        self._limit_bytes = limit_bytes
+        self._report = report
+        self.disk: DiskStore | None = None
+        if directory is not None:
+            try:
+                os.close(open_private(directory, create=True))
+            except OSError as error:
+                report("cannot use the cache directory %s: %s" % (directory, error.strerror or error))
+                self.directory = None
+        if self.directory is not None:
+            self.disk = DiskStore(os.path.join(self.directory, "blobs"), limit_bytes, report)
+        self.blobs = LayeredStore(MemoryStore(MEMORY_BYTES), self.disk)
+
+    def subdirectory(self, name: str) -> str | None:
+        """Return a directory of that name below the cache directory, made if need be; None when there can be none."""
+        if self.directory is None:
+            return None
+        path = os.path.join(self.directory, name)
+        try:
+            os.close(open_private(path, create=True))
+        except OSError as error:
+            self._report("cannot use the cache directory %s: %s" % (path, error.strerror or error))
+            return None
+        return path
+
+    def keep_boot_file(self, name: str, content: bytes) -> None:
+        """Keep the agent's compiled code for the next agent, and the newest few of earlier ones."""
+        if self.directory is None or len(content) > self._limit_bytes:
+            return
+        try:
+            folder = open_private(self.directory)
+            try:
+                write_private(folder, name, content)
+                kept = [other for other in os.listdir(folder) if other.startswith(_BOOT_PREFIX)]
+                kept.sort(key=lambda other: os.stat(other, dir_fd=folder, follow_symlinks=False).st_mtime_ns)
+                for other in kept[:-_BOOT_FILES_KEPT]:
+                    os.unlink(other, dir_fd=folder)
+            finally:
+                os.close(folder)
+        except FileNotFoundError:
+            return  # another agent removed an old one first
+        except OSError as error:
+            self._report("cannot write to the cache directory %s: %s" % (self.directory, error.strerror or error))
+
+    def show(self) -> dict[str, Any]:
+        """Return the directory (None: there is none), and how many files of how many bytes are below it."""
+        files = size_bytes = 0
+        for _folder, descriptor, names in self._walk():
+            for name in names:
+                try:
+                    status = os.stat(name, dir_fd=descriptor, follow_symlinks=False)
+                except FileNotFoundError:
+                    continue
+                if stat.S_ISREG(status.st_mode):
+                    files += 1
+                    size_bytes += status.st_size
+        return {"directory": self.directory, "files": files, "size_bytes": size_bytes, "limit_bytes": self._limit_bytes}
+
+    def clear(self) -> dict[str, Any]:
+        """Remove every file below the directory; return what ``show`` said before."""
+        before = self.show()
+        for _folder, descriptor, names in self._walk():
+            for name in names:
+                try:
+                    if not stat.S_ISDIR(os.stat(name, dir_fd=descriptor, follow_symlinks=False).st_mode):
+                        os.unlink(name, dir_fd=descriptor)
+                except FileNotFoundError:
+                    continue
+        return before
+
+    def _walk(self) -> Any:
+        """Yield (path, descriptor, names) of the directory and those below it that can be trusted too."""
+        if self.directory is None:
+            return
+        paths = [self.directory]
+        for path in paths:
+            try:
+                descriptor = open_private(path)
+            except FileNotFoundError:
+                continue
+            except OSError as error:
+                self._report("cannot read the cache directory %s: %s" % (path, error.strerror or error))
+                continue
+            try:
+                names = sorted(os.listdir(descriptor))
+                for name in names:
+                    if stat.S_ISDIR(os.stat(name, dir_fd=descriptor, follow_symlinks=False).st_mode):
+                        paths.append(os.path.join(path, name))
+                yield path, descriptor, names
+            finally:
+                os.close(descriptor)
