@@ -9,14 +9,16 @@ given back on both sides:
 - the lock of plugin loading (compat.plugin_loading),
 - the lock around the start of ssh clients (``starting_lock``): subprocess.Popen waits until a descriptor is closed that
   a worker forked in that moment would hold as long as it lives, and the worker would wait for that very connection,
-- the lock of jinja2's one process-wide cache (jinja2.lexer._lexer_cache, a jinja2.utils.LRUCache with its _wlock).
+- the locks of jinja2's and ansible-core's process-wide caches of lexers (jinja2.utils.LRUCache with its _wlock).
 """
 
 from __future__ import annotations
 
 import os
 import threading
+from typing import Any
 
+from ansible._internal._templating._jinja_bits import AnsibleEnvironment
 from jinja2 import lexer
 
 from ansible_svc.compat.plugin_loading import loading_lock
@@ -34,5 +36,6 @@ def guard_forks() -> None:
     if _guarded:
         return
     _guarded = True
-    for lock in (starting_lock, loading_lock, lexer._lexer_cache._wlock):  # type: ignore[attr-defined]
+    lexers: tuple[Any, ...] = (lexer._lexer_cache, AnsibleEnvironment._lexer_cache)
+    for lock in (starting_lock, loading_lock, *(cache._wlock for cache in lexers)):
         os.register_at_fork(before=lock.acquire, after_in_parent=lock.release, after_in_child=lock.release)

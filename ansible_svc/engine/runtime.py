@@ -18,6 +18,7 @@ from ansible.utils.display import Display
 
 from ansible_svc.compat.fork_safety import guard_forks
 from ansible_svc.compat.plugin_loading import prepare_loaders
+from ansible_svc.compat.template_code import remember_compiled_templates
 from ansible_svc.engine.access import Access
 from ansible_svc.engine.children import end_task_children
 from ansible_svc.engine.loaders import Loaders
@@ -50,6 +51,7 @@ class Runtime:
 
     def __init__(self) -> None:
         prepare_loaders()
+        remember_compiled_templates()
         guard_forks()
         _route_logging()
         self.pid = os.getpid()
