@@ -63,6 +63,16 @@ class NativeStrategy(Mixin):
         with self._results_lock:
             self._results = ResultQueue(self._results_lock, probe.end if probe is not None else None)
 
+    def run(self, iterator: Any, play_context: Any) -> Any:
+        """Run a play under the name of the strategy that ours stands for.
+
+        ansible-core asks for the name where strategies differ: what the debugger's redo takes back (StrategyBase's
+        debug_closure), and whether the default callback names the task again between hosts. The play is the queue
+        manager's copy; play_start was told the user's own name.
+        """
+        iterator._play.strategy = self.svc_name.removeprefix("svc_")
+        return super().run(iterator, play_context)
+
     # queueing
 
     def _queue_task(self, host: Any, task: Any, task_vars: dict[str, Any], play_context: Any) -> None:
