@@ -10,12 +10,16 @@ given back on both sides:
 - the lock around the start of ssh clients (``starting_lock``): subprocess.Popen waits until a descriptor is closed that
   a worker forked in that moment would hold as long as it lives, and the worker would wait for that very connection,
 - the locks of jinja2's and ansible-core's process-wide caches of lexers (jinja2.utils.LRUCache with its _wlock).
+
+Whoever needs several takes them in one order: the start of ssh clients, plugin loading, Display, the caches of lexers.
 """
 
 from __future__ import annotations
 
+import contextlib
 import os
 import threading
+from collections.abc import Iterator
 from typing import Any
 
 from ansible._internal._templating._jinja_bits import AnsibleEnvironment
@@ -37,5 +41,13 @@ def guard_forks() -> None:
         return
     _guarded = True
     lexers: tuple[Any, ...] = (lexer._lexer_cache, AnsibleEnvironment._lexer_cache)
-    for lock in (starting_lock, loading_lock, *(cache._wlock for cache in lexers)):
+    # the hooks before a fork run in the reverse order
+    for lock in (*(cache._wlock for cache in lexers), loading_lock, starting_lock):
         os.register_at_fork(before=lock.acquire, after_in_parent=lock.release, after_in_child=lock.release)
+
+
+@contextlib.contextmanager
+def held_for_fork() -> Iterator[None]:
+    """Hold what has to be held before Display's lock, which WorkerProcess.start takes before it forks."""
+    with starting_lock, loading_lock:
+        yield

@@ -8,6 +8,8 @@ Display and prompts stay WorkerProcess's.
 
 from __future__ import annotations
 
+import copy
+import dataclasses
 from collections.abc import Callable
 from typing import Any
 
@@ -15,12 +17,13 @@ from ansible import context
 from ansible.executor.process import worker as stock
 from ansible.plugins import loader as plugin_loader
 
+from ansible_svc.compat.fork_safety import held_for_fork
 from ansible_svc.compat.task_run import TaskSpec, run_task
 
 
 def stock_worker(spec: TaskSpec, worker_id: int) -> Any:
-    """Return an unchanged WorkerProcess for a task."""
-    return stock.WorkerProcess(**_arguments(spec, worker_id))
+    """Return a WorkerProcess that runs its task as ansible-core does."""
+    return _StockWorker(**_arguments(spec, worker_id))
 
 
 def forked_worker(spec: TaskSpec, worker_id: int, loaders_in_child: Callable[[], Any]) -> Any:
@@ -41,7 +44,8 @@ def _arguments(spec: TaskSpec, worker_id: int) -> dict[str, Any]:
         "host": spec.host,
         "task": spec.task,
         "play_context": spec.play_context,
-        "loader": spec.loader,
+        # WorkerProcess gives its loader a new set of temporary files, and threads use the loader meanwhile
+        "loader": copy.copy(spec.loader),
         "variable_manager": spec.variable_manager,
         "shared_loader_obj": plugin_loader.get_plugin_loader_namespace(),
         "worker_id": worker_id,
@@ -49,7 +53,14 @@ def _arguments(spec: TaskSpec, worker_id: int) -> dict[str, Any]:
     }
 
 
-class _ForkedWorker(stock.WorkerProcess):
+class _StockWorker(stock.WorkerProcess):
+    def start(self) -> None:
+        """Fork; the locks that are needed first are those that others hold while they want Display's."""
+        with held_for_fork():
+            super().start()
+
+
+class _ForkedWorker(_StockWorker):
     def __init__(self, spec: TaskSpec, loaders_in_child: Callable[[], Any], **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self._spec = spec
@@ -57,4 +68,4 @@ class _ForkedWorker(stock.WorkerProcess):
 
     def _run(self) -> None:
         stock.current_worker = self
-        run_task(self._spec, self._loaders_in_child())
+        run_task(dataclasses.replace(self._spec, loader=self._loader), self._loaders_in_child())

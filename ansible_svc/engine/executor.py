@@ -23,8 +23,12 @@ class ThreadTaskExecutor(TaskExecutor):
 
     def _execute(self, *args: Any, **kwargs: Any) -> Any:
         """Execute the task once, or once for an item of its loop."""
-        current_run().mark(TEMPLATE)
-        return super()._execute(*args, **kwargs)
+        run = current_run()
+        run.mark(TEMPLATE)
+        try:
+            return super()._execute(*args, **kwargs)
+        finally:
+            run.may_leave = False
 
     def _get_action_handler_with_module_context(self, templar: Any) -> Any:
         """Return the action plugin, with its run() limited when the task has a timeout.

@@ -24,13 +24,18 @@ class Run:
 
     Parameters:
         span: what the probe wants to know of it; None when there is no probe.
+        may_leave: whether the task can start anew in a forked worker, see engine/leaving.py.
+
+    Attributes:
+        may_leave: False as soon as something of the task has happened: a host was asked, or an item was told.
 
     Threads: ``cancel`` is used by any thread, the rest by the task's.
     Guarded by ``_lock``: the call that is waited for, and whether the run was cancelled.
     """
 
-    def __init__(self, span: Span | None = None) -> None:
+    def __init__(self, span: Span | None = None, *, may_leave: bool = False) -> None:
         self.span = span
+        self.may_leave = may_leave
         self._lock = threading.Lock()
         self._call: Call | None = None
         self._cancelled = False
@@ -55,6 +60,7 @@ class Run:
 
         Raises whatever Call.result does.
         """
+        self.may_leave = False
         with self.waiting_for(call):
             if self._limit is None:
                 return call.result()
@@ -100,6 +106,11 @@ def current_run() -> Run:
     if run is None:
         run = _current.run = Run()
     return run
+
+
+def start_anew() -> None:
+    """Forget the run that the thread was in from which this process was forked."""
+    _current.run = Run()
 
 
 @contextlib.contextmanager

@@ -8,6 +8,7 @@ StrategyBase's and its subclasses'.
 
 from __future__ import annotations
 
+import threading
 from typing import Any, cast
 
 from ansible._internal._templating._engine import TemplateEngine
@@ -22,11 +23,13 @@ from ansible_svc.engine.access import Access
 from ansible_svc.engine.children import end_task_children, end_task_children_on_sigterm
 from ansible_svc.engine.executor import ThreadTaskExecutor
 from ansible_svc.engine.fork_gateway import Gateway
+from ansible_svc.engine.leaving import LeaveThread, watch_lookups
 from ansible_svc.engine.loaders import Loaders
 from ansible_svc.engine.mixin import Mixin
 from ansible_svc.engine.probe import RUN, TEMPLATE, Span
 from ansible_svc.engine.results import ResultQueue
 from ansible_svc.engine.routes import Route, Way, route
+from ansible_svc.engine.running import start_anew
 from ansible_svc.engine.runtime import Runtime, runtime
 from ansible_svc.engine.slots import MEANWHILE_S, Slots
 from ansible_svc.engine.threads import ThreadWorker
@@ -45,7 +48,8 @@ class NativeStrategy(Mixin):
     Attributes:
         svc_name, svc_documentation: the plugin's name and DOCUMENTATION, for its options.
 
-    Threads: the main thread; results are appended by ansible-core's results thread.
+    Threads: the main thread; results are appended by ansible-core's results thread. ``_svc_run`` is on a task's thread.
+    Guarded by ``_svc_forking``: the ends of a worker's socket, from their making until each process holds its own only.
     """
 
     svc_name: str
@@ -57,6 +61,9 @@ class NativeStrategy(Mixin):
         super().__init__(tqm)
         end_task_children_on_sigterm()
         self._svc: Runtime = runtime()
+        watch_lookups(self._svc_options["thread_lookups"])
+        self._svc_forking = threading.Lock()
+        self._svc_left: dict[str, str] = {}
         self._svc.stats_file = self._svc_options["stats_file"] or self._svc.stats_file
         self._svc_slots = Slots(self._workers)
         probe = self._svc.probe
@@ -89,6 +96,8 @@ class NativeStrategy(Mixin):
         if task.run_once or not self.ALLOW_BASE_THROTTLING:
             throttle = 0
         chosen = route(task, task_vars, templar, self._svc_options)
+        if chosen.way is Way.NATIVE and task._uuid in self._svc_left:
+            chosen = Route(Way.FORKED, self._svc_left[task._uuid])
         self._svc_count(task, chosen)
         index = self._svc_slots.take(throttle, getattr(self, "_process_rpc_queue", None))
         self._queued_task_cache[(host.name, task._uuid)] = {
@@ -115,30 +124,50 @@ class NativeStrategy(Mixin):
             span.way, span.reason = chosen.way.value, chosen.reason
         if chosen.way is Way.NATIVE:
             thread = ThreadWorker(
-                spec.task,
-                lambda: run_task(spec, self._svc.loaders, ThreadTaskExecutor),
-                self._svc_on_end,
-                task_context(),
-                span,
+                spec.task, lambda: self._svc_run(spec, index, thread, span), self._svc_on_end, task_context(), span
             )
             self._workers[index] = thread
             tqm.send_callback("v2_runner_on_start", spec.host, spec.task)
             thread.start(self._svc.threads)
             return
-        gateway: Gateway | None = None
-        if chosen.way is Way.FORKED:
-            gateway = Gateway(self._svc.access, span)
-            in_child = gateway.in_child
-            process = forked_worker(spec, index, lambda: Loaders(cast(Access, in_child())))
-        else:
-            process = stock_worker(spec, index)
-        self._workers[index] = process
         tqm.send_callback("v2_runner_on_start", spec.host, spec.task)
         if span is not None:
             span.mark(TEMPLATE if chosen.way is Way.FORKED else RUN)
-        process.start()
-        if gateway is not None:
+        if chosen.way is Way.FORKED:
+            self._svc_fork(spec, index, None, span)
+        else:
+            self._workers[index] = process = stock_worker(spec, index)
+            process.start()
+
+    def _svc_run(self, spec: TaskSpec, index: int, thread: ThreadWorker, span: Span | None) -> None:
+        """Run a task on the present thread; when it cannot stay there, start it anew in a forked worker."""
+        try:
+            run_task(spec, self._svc.loaders, ThreadTaskExecutor)
+        except LeaveThread as leaving:
+            self._svc_left[spec.task._uuid] = reason = str(leaving)
+            self._svc.counters.add(Way.NATIVE.value, -1)
+            self._svc_count(spec.task, Route(Way.FORKED, reason))
+            if span is not None:
+                span.way, span.reason = Way.FORKED.value, reason
+            self._svc_fork(spec, index, thread, span)
+
+    def _svc_fork(self, spec: TaskSpec, index: int, thread: ThreadWorker | None, span: Span | None) -> None:
+        """Run a task in a forked worker, which takes its slot or the place of a thread there."""
+        with self._svc_forking:
+            gateway = Gateway(self._svc.access, span)
+
+            def loaders_in_child() -> Loaders:
+                start_anew()
+                return Loaders(cast(Access, gateway.in_child()))
+
+            process = forked_worker(spec, index, loaders_in_child)
+            if thread is not None:
+                thread.worker_queue = process.worker_queue
+            process.start()
+            self._workers[index] = process
             gateway.serve()
+        if thread is not None and not thread.is_alive():
+            process.terminate()  # the run was broken off meanwhile
 
     def _svc_on_end(self) -> None:
         self._svc_slots.wake()

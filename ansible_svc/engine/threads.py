@@ -11,6 +11,7 @@ import traceback
 from collections.abc import Callable
 from typing import Any
 
+from ansible_svc.engine.file_context import FileContext
 from ansible_svc.engine.probe import TEMPLATE, Span
 from ansible_svc.engine.running import Run, running
 
@@ -62,11 +63,13 @@ class TaskThreads:
             self._jobs.put(None)
 
     def _work(self) -> None:
+        files = FileContext()
         while True:
             job = self._jobs.get()
             if job is None:
                 return
-            job()
+            with files.restored():
+                job()
             with self._lock:
                 self._free += 1
 
@@ -85,6 +88,8 @@ class ThreadWorker:
 
     Attributes:
         exitcode: None, or 1 when the task ended without a result; ``failure`` then has the traceback.
+        worker_queue: answers to prompts, for the moment between the start of a worker in which the task starts anew and
+            its taking this one's place.
 
     Threads: made and asked by the main thread; ``_run`` is on the task's thread.
     """
@@ -103,8 +108,9 @@ class ThreadWorker:
         self._run_task = run_task
         self._on_end = on_end
         self._context = context
-        self._state = Run(span)
+        self._state = Run(span, may_leave=True)
         self._alive = False
+        self.worker_queue: Any = None
         self.exitcode: int | None = None
         self.failure = ""
 

@@ -92,7 +92,7 @@ def _names(options: argparse.Namespace, suite: Suite) -> list[str]:
 
 def _list(options: argparse.Namespace) -> int:
     suite = _suite(options)
-    left_out = selection.excluded(suite.targets.values(), selection.read_rules())
+    left_out = suite.incomplete() | selection.excluded(suite.targets.values(), selection.read_rules())
     image = suite.image
     stock = ResultFile(result_path(options.cache, image.core, image.python, STOCK)).results
     for name in _names(options, suite):
@@ -105,7 +105,7 @@ def _list(options: argparse.Namespace) -> int:
 
 def _run(options: argparse.Namespace) -> int:
     suite = _suite(options)
-    left_out = selection.excluded(suite.targets.values(), selection.read_rules())
+    left_out = suite.incomplete() | selection.excluded(suite.targets.values(), selection.read_rules())
     names = _names(options, suite)
     applying = [name for name in names if name not in left_out]
     limits = Limits(options.jobs, options.time_limit, options.nice)
@@ -147,7 +147,7 @@ def _table(options: argparse.Namespace) -> int:
         if not own:
             continue
         names = selection.select(["*"], suite.targets, strict=False)
-        left_out = selection.excluded(suite.targets.values(), rules)
+        left_out = suite.incomplete() | selection.excluded(suite.targets.values(), rules)
         rows = report.compare(names, stock, own, left_out, reasons)
         columns.append(report.Column(image.core, image.python, options.strategy, rows))
     if not columns:

@@ -40,6 +40,14 @@ class Suite:
         folder = layout.under(image.layer, layout.TARGETS)
         return cls(image, targets, read_dependencies(folder, targets))
 
+    def incomplete(self) -> dict[str, str]:
+        """Return the reason for each target that asks for files which the sdist does not carry."""
+        return {
+            target.name: "needs files of ansible-core's source repository that its sdist does not carry"
+            for target in self.targets.values()
+            if not all((self.image.source / file).exists() for file in target.needed_files)
+        }
+
     def plugin_paths(self, strategy: str) -> dict[str, str]:
         """Return where ansible-core finds a strategy of ours or of Mitogen's, as seen inside; {} for stock."""
         prefix = Family.of(strategy).prefix

@@ -47,6 +47,19 @@ options:
         key: thread_actions
     env:
       - name: ANSIBLE_SVC_THREAD_ACTIONS
+  thread_lookups:
+    description:
+      - Lookup plugins beyond those of ansible-core that may run on threads, by name as in templates or fully qualified.
+      - A task that uses any other starts anew in a forked worker as soon as that shows, provided that nothing of it has happened by then.
+      - Name only plugins that do not change the working directory, the environment or signal handlers.
+    type: list
+    elements: str
+    default: []
+    ini:
+      - section: svc
+        key: thread_lookups
+    env:
+      - name: ANSIBLE_SVC_THREAD_LOOKUPS
 seealso:
   - plugin: ansible.builtin.linear
     plugin_type: strategy

@@ -64,4 +64,9 @@ def test_our_strategies_have_the_same_options(plugin: object, monkeypatch: pytes
     monkeypatch.setenv("ANSIBLE_SVC_FORK_ACTIONS", "copy,ns.col.thing")
     monkeypatch.setenv("ANSIBLE_SVC_STATS_FILE", "/x/stats.json")
     options = strategy_options(name, plugin.DOCUMENTATION)  # type: ignore[attr-defined]
-    assert options == {"stats_file": "/x/stats.json", "fork_actions": ["copy", "ns.col.thing"], "thread_actions": []}
+    assert options == {
+        "stats_file": "/x/stats.json",
+        "fork_actions": ["copy", "ns.col.thing"],
+        "thread_actions": [],
+        "thread_lookups": [],
+    }
