@@ -9,6 +9,7 @@ import json
 import os
 import queue
 import shutil
+import signal
 import subprocess
 import sys
 import threading
@@ -38,6 +39,14 @@ from ansible_svc.target.bundles import Bundles
 from ansible_svc.target.spawner import SOURCES, Outcome, Spawner, Zygote
 
 PATIENCE_S = 60.0
+
+
+def inherited_as_ignored() -> set[int]:
+    """Return the signals that this process, and so all it starts, ignores, but for those that Python itself does."""
+    of_python = {signal.SIGPIPE, signal.SIGXFSZ}
+    return {number for number in signal.valid_signals() - of_python if signal.getsignal(number) is signal.SIG_IGN}
+
+
 """How long a test waits for what must happen. Only a test that fails ever waits this long."""
 
 PRELUDE = "from ansible.module_utils.basic import AnsibleModule\n"
