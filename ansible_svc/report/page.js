@@ -9,8 +9,16 @@
   const byId = (id) => document.getElementById(id);
   const [head, rows, scroll, spacer, tip] = ["head", "rows", "scroll", "spacer", "tip"].map(byId);
 
-  const ROW = 18, BAR = 12, GUTTER = 130, HEAD = 46, RIGHT = 10, MOST_ROWS = 36;
+  const ROW = 18, BAR = 12, GUTTER = 130, HEAD = 46, RIGHT = 10, FEWEST_ROWS = 12;
   const TASK = 0, WAY = 1, REASON = 2, STATUS = 3, BEGIN = 4, PHASES = 5;
+  const MEANINGS = {
+    queue: "waiting for a free fork",
+    template: "the controller's own work: variables, templates, the action plugin",
+    connect: "making the connection, or waiting for it",
+    send: "putting the request together, its way to the host, and what the host makes ready",
+    run: "the module or command",
+    receive: "the answer's way back, and what is made of it",
+  };
   const FAILED = new Set(["failed", "unreachable"].map((status) => data.statuses.indexOf(status)));
 
   const ends = data.bars.map((bars) => bars.map((bar) => bar.reduce(
@@ -56,7 +64,9 @@
 
   function resize() {
     width = scroll.clientWidth;
-    height = Math.min(Math.max(1, state.shown.length), MOST_ROWS) * ROW + 4;
+    // So many rows that the frame and what is above it fit the window.
+    const most = Math.max(FEWEST_ROWS, Math.floor((window.innerHeight - 170) / ROW));
+    height = Math.min(Math.max(1, state.shown.length), most) * ROW + 4;
     scale = window.devicePixelRatio || 1;
     scroll.style.height = `${height}px`;
     spacer.style.height = `${state.shown.length * ROW + 4}px`;
@@ -156,10 +166,10 @@
       on.fillText(fit(on, `${name} (${strategy})`, right - left - 10), left + 5, 12.5);
     }
     on.fillStyle = theme.faint;
-    const every = step();
+    const every = step(), digits = Math.max(0, Math.ceil(Math.log10(data.units / every)));
     for (let at = Math.ceil(state.from / every) * every; at <= state.to; at += every) {
       on.fillRect(Math.round(x(at)), 38, 1, 8);
-      on.fillText(`${+(at / data.units).toFixed(4)} s`, x(at) + 4, 33);
+      on.fillText(`${(at / data.units).toFixed(digits)} s`, x(at) + 4, 33);
     }
     on.restore();
     on.fillStyle = theme.faint;
@@ -262,8 +272,11 @@
     if (key === "End") return select({host: selected.host, bar: count - 1});
     const row = shown.indexOf(selected.host) + (key === "ArrowDown" ? 1 : -1);
     if (row < 0 || row >= shown.length) return;
-    const middle = (data.bars[selected.host][selected.bar][BEGIN] + ends[selected.host][selected.bar]) / 2;
-    select({host: shown[row], bar: Math.min(firstAfter(shown[row], middle), ends[shown[row]].length - 1)});
+    // The same task of the neighbour; what was there at that time if it had no such task.
+    const from = data.bars[selected.host][selected.bar];
+    const same = data.bars[shown[row]].findIndex((bar) => bar[TASK] === from[TASK]);
+    const then = Math.min(firstAfter(shown[row], from[BEGIN]), ends[shown[row]].length - 1);
+    select({host: shown[row], bar: same >= 0 ? same : then});
   }
 
   function zoomTo({host, bar}) {
@@ -364,6 +377,7 @@
   });
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", draw);
   new ResizeObserver(resize).observe(byId("frame"));
+  window.addEventListener("resize", resize);
 
   // -- what does not change
 
@@ -386,6 +400,7 @@
     button.type = "button";
     button.dataset.phase = phase;
     button.textContent = phase;
+    button.title = MEANINGS[phase] || "";
     button.setAttribute("aria-pressed", "true");
     button.addEventListener("click", () => {
       state.phases[index] = !state.phases[index];
