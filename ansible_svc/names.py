@@ -6,5 +6,9 @@ from __future__ import annotations
 
 #: The service through which the controller works on a managed host.
 AGENT_SERVICE = "ansible_svc.target.agent.AgentService"
+#: The service that starts agents as other users of a managed host.
+BECOME_SERVICE = "ansible_svc.target.become_service.BecomeService"
+#: The service that answers for the cache directory on a managed host.
+CACHE_SERVICE = "ansible_svc.target.cache_service.CacheService"
 #: The service that managed hosts fetch granted content from.
 FILE_SERVICE = "ansible_svc.services.files.FileService"

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from ansible_svc.service.activator import Activator as Activator
     from ansible_svc.service.calls import Call as Call
+    from ansible_svc.service.calls import born_with_pool as born_with_pool
     from ansible_svc.service.calls import call as call
     from ansible_svc.service.calls import call_async as call_async
     from ansible_svc.service.calls import configure_children as configure_children
@@ -63,6 +64,7 @@ _HOMES = {
     "SerializedInvoker": "invoker",
     "Service": "service",
     "arg_spec": "marks",
+    "born_with_pool": "calls",
     "call": "calls",
     "call_async": "calls",
     "configure_children": "calls",

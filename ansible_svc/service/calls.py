@@ -242,6 +242,11 @@ def notify(context: Any, service: ServiceLike, method: Any, /, **kwargs: Any) ->
     endpoint.channel(context).send_unanswered(next(endpoint.numbers), body)
 
 
+def born_with_pool(context: Any) -> None:
+    """Note that a context below this one has come up with a Pool, so that the first call need not start one."""
+    endpoint_of(context.router).note_pool(context.context_id)
+
+
 def configure_children(
     router: Any,
     packages: tuple[str, ...] | None = None,

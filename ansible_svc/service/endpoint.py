@@ -71,6 +71,7 @@ class Endpoint:
         self._lock = threading.RLock()
         self._channels: dict[int, Channel] = {}
         self._watched: set[int] = set()
+        self._with_pool: set[int] = set()
         mitogen.core.listen(router.broker, "exit", self._on_broker_exit)
 
     @property
@@ -156,9 +157,13 @@ class Endpoint:
                 context.__dict__[_WATCHED] = True
                 mitogen.core.listen(context, "disconnect", partial(self._on_disconnect, context_id))
 
+    def note_pool(self, context_id: int) -> None:
+        """Note that a context below this one has come up with a Pool."""
+        self._with_pool.add(context_id)
+
     def starts_pool_of(self, context_id: int) -> bool:
-        """Return whether it is this process that starts the Pool of a context: of all below this one."""
-        return context_id != self.own_id and context_id not in self.parent_ids
+        """Return whether it is this process that starts the Pool of a context: of all below this one without one."""
+        return context_id != self.own_id and context_id not in self.parent_ids and context_id not in self._with_pool
 
     def same_path(self, context_id: int, other_id: int) -> bool:
         """Return whether messages of both contexts arrive over the same stream."""
@@ -167,6 +172,7 @@ class Endpoint:
     def _on_disconnect(self, context_id: int) -> None:
         with self._lock:
             self._watched.discard(context_id)
+            self._with_pool.discard(context_id)
             channel = self._channels.get(context_id)
         if channel is not None:
             channel.close(DisconnectedError("context %d has disconnected" % (context_id,)))

@@ -9,20 +9,19 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import mitogen.core
 import mitogen.parent
 import mitogen.sudo
 
-from ansible_svc import target
-from ansible_svc.errors import ActivationError, BootstrapError, Error
-from ansible_svc.names import AGENT_SERVICE
-from ansible_svc.service import Service, call
+from ansible_svc.errors import Error
+from ansible_svc.names import BECOME_SERVICE
+from ansible_svc.service import Service, born_with_pool, call
 from ansible_svc.services.host import Host
-from ansible_svc.target.spawner import SOURCES
-from ansible_svc.transport.boot import NO_PYTHON, interpreter_argv
+from ansible_svc.target.booting import Boot
+from ansible_svc.transport.archives import Archives, archives
+from ansible_svc.transport.boot import NO_PYTHON, CacheOptions, interpreter_argv
 from ansible_svc.transport.failures import (
     BecomeFailed,
     BecomeTimeout,
@@ -37,7 +36,9 @@ from ansible_svc.transport.identity import Identity, LocalLogin, SshLogin, Sudo
 from ansible_svc.transport.local import LocalConnection
 from ansible_svc.transport.ssh import HOST_KEY_QUESTION, SshConnection
 
-_HELLO_TIMEOUT_S = 60.0
+# Of which packages services may be activated on a host, and how many threads its Pool has.
+_ACTIVATED = ("ansible_svc",)
+_AGENT_THREADS = 4
 _BOOT_TIMEOUT_S = 60.0
 _PROCESS_END_S = 10
 # What an interpreter may need to start after the become program let it.
@@ -76,8 +77,9 @@ class ContextService(Service):
         self._hosts: dict[Identity, Future[Host]] = {}
         self._attempts = 0
         self._lost = 0
-        folder = Path(target.__path__[0])
-        self._sources = {name: (folder / f"{name}.py").read_bytes() for name in SOURCES}
+        self._archives: Archives | None = None
+        self._archives_lock = threading.Lock()
+        self.cache = CacheOptions()
 
     def host(self, identity: Identity, candidates: Sequence[str]) -> Host:
         """Return the connected host of an identity.
@@ -146,41 +148,44 @@ class ContextService(Service):
     def _connect(self, identity: Identity, candidates: Sequence[str], future: Future[Host]) -> Host:
         if identity.become is not None:
             login = self.host(Identity(identity.login), candidates)
-            context = self._become(login, identity.become, candidates)
+            context = self._become(login, identity, candidates)
         elif isinstance(identity.login, LocalLogin):
             with self._lock:
                 self._attempts += 1
             context = self._router._connect(
                 LocalConnection,
                 name="local",
+                boot=self._boot(candidates),
                 remote_name="ansible-svc",
                 connect_timeout=_BOOT_TIMEOUT_S,
                 unidirectional=True,
             )
         else:
             context = self._ssh_with_retries(identity.login, candidates)
-        lost = threading.Event()
-        mitogen.core.listen(context, "disconnect", lost.set)
-        try:
-            facts = call(
-                context,
-                AGENT_SERVICE,
-                "hello",
-                timeout_s=_HELLO_TIMEOUT_S,
-                sources=self._sources,
-                candidates=list(candidates),
-            )
-        except (ActivationError, BootstrapError) as error:
-            context.shutdown(wait=False)
-            raise NoPython(f"the agent cannot run there: {error}") from None
-        except BaseException:
-            context.shutdown(wait=False)
-            raise
-        host = Host(identity, context, facts)
+        born_with_pool(context)
+        host = Host(identity, context, context.svc_facts)
         mitogen.core.listen(context, "disconnect", lambda: self._on_lost(host, future))
-        if lost.is_set():
+        if self._router.stream_by_id(context.context_id) is None:  # lost before anybody listened
             raise ConnectFailed(f"Connection to {identity.login.host} closed.")
         return host
+
+    def _boot(self, candidates: Sequence[str]) -> Boot:
+        """Return what agents are booted with; what they run is packed when the first one is."""
+        with self._archives_lock:
+            if self._archives is None:
+                self._archives = archives(self.cache.directory)
+        made = self._archives
+        return Boot(
+            made.first_stage, made.agent.digest, made.agent.packed, self.cache.directory, self._settings(candidates)
+        )
+
+    def _settings(self, candidates: Sequence[str]) -> dict[str, Any]:
+        return {
+            "candidates": list(candidates),
+            "packages": list(_ACTIVATED),
+            "threads": _AGENT_THREADS,
+            "cache_bytes": self.cache.size_bytes,
+        }
 
     def _on_lost(self, host: Host, future: Future[Host]) -> None:
         with self._lock:
@@ -214,6 +219,7 @@ class ContextService(Service):
             return self._router._connect(
                 SshConnection,
                 name=f"ssh.{login.host}",
+                boot=self._boot(candidates),
                 argv=login.argv,
                 password=login.password,
                 prompt=login.prompt,
@@ -232,21 +238,42 @@ class ContextService(Service):
                 raise HostKeyUnknown(text) from None
             raise ConnectFailed(text) from None
 
-    def _become(self, login: Host, become: Sudo, candidates: Sequence[str]) -> Any:
-        try:
-            return self._router.sudo(
-                via=login.context,
-                username=become.user,
-                sudo_path=become.executable,
-                sudo_args=list(become.flags),
-                password=become.password,
-                python_path=_become_interpreter(become, candidates, login.facts["python"]),
-                remote_name="ansible-svc",
-                connect_timeout=login.identity.login.timeout_s + _BECOME_GRACE_S,
-                unidirectional=True,
+    def _become(self, login: Host, identity: Identity, candidates: Sequence[str]) -> Any:
+        """Have a login's agent start one as another user; its code comes from there."""
+        become = identity.become
+        assert become is not None
+        self._boot(candidates)
+        assert self._archives is not None
+        archive = self._archives.become
+        number = self._router.allocate_id()
+        options = {
+            "username": become.user,
+            "sudo_path": become.executable,
+            "sudo_args": list(become.flags),
+            "password": become.password,
+            "python_path": _become_interpreter(become, candidates, login.facts["python"]),
+            "connect_timeout": identity.login.timeout_s + _BECOME_GRACE_S,
+        }
+        # What the login's cache had when it was booted it has for this too, most likely.
+        for packed in (b"", archive.packed) if login.facts["warm"] else (archive.packed,):
+            answer = call(
+                login.context,
+                BECOME_SERVICE,
+                "become",
+                context_id=number,
+                digest=archive.digest,
+                packed=packed,
+                cache=self.cache.directory,
+                agent=self._settings(candidates),
+                options=options,
             )
-        except mitogen.core.StreamError as error:
-            raise _become_failure(str(error)) from None
+            if "missing" not in answer:
+                break
+        if "facts" not in answer:
+            raise _become_failure(answer["failure"])
+        context = self._router.context_by_id(number, via_id=login.context.context_id)
+        context.svc_facts = answer["facts"]
+        return context
 
 
 def _become_interpreter(become: Sudo, candidates: Sequence[str], python: str) -> list[str]:

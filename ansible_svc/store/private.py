@@ -116,11 +116,12 @@ def private_home() -> str | None:
 
 
 def private_path(path: str) -> str | None:
-    """Return a path with a leading ``~`` replaced by this user's home; None when it has none, or the path is relative.
+    """Return this user's directory for what is asked for; None when there can be none.
 
-    Other variables are left alone.
+    Parameters:
+        path: one in this user's home (``~/...``), or an absolute one, in which each user has a directory of its own.
     """
     if path == "~" or path.startswith("~/"):
         home = private_home()
         return None if home is None else home + path[1:]
-    return path if os.path.isabs(path) else None
+    return os.path.join(path, str(os.geteuid())) if os.path.isabs(path) else None

@@ -40,14 +40,14 @@ class AgentService(Service):
     zygotes' reader threads through Deferred, so that any number of modules may run at once.
     """
 
-    def __init__(self, router: Any) -> None:
+    def __init__(self, router: Any, cache: Cache | None = None) -> None:
         super().__init__(router)
         self._router = router
+        self._cache = cache or Cache(None, 0, LOG.warning)
         self._bundles = Bundles()
         self._files: FileWriter | None = None
         self._preparations = Preparations(self._writer)
         self._spawner: Spawner | None = None
-        self._cache = Cache(None, 0, LOG.warning)
 
     def on_shutdown(self) -> None:
         """End the zygotes and all that runs in them, and remove what was made for their tasks."""
@@ -55,33 +55,16 @@ class AgentService(Service):
             self._spawner.close()
         self._preparations.close()
 
-    @expose(policy=AllowParents())
-    @arg_spec(
-        {
-            "sources": dict,
-            "candidates": list,
-            "cache_directory": optional(str),
-            "cache_bytes": optional(int),
-        }
-    )
-    def hello(
-        self,
-        sources: dict[str, bytes],
-        candidates: list[str],
-        cache_directory: str = "",
-        cache_bytes: int = 0,
-    ) -> dict[str, Any]:
-        """Make the agent ready and tell about this host.
+    def hello(self, sources: dict[str, bytes], candidates: list[str]) -> dict[str, Any]:
+        """Make the agent ready and tell about this host. Called once, before there is a Pool with this agent in it.
 
         Parameters:
             sources: the zygote's files, name -> source.
             candidates: interpreter names or paths to look for, in order (ansible-core's INTERPRETER_PYTHON_FALLBACK).
-            cache_directory, cache_bytes: see cache.Cache.
 
         Returns python (path of this interpreter), version, pid, user id, home ($HOME), passwd_home (what the user
         database names), the candidates, and found: those of them that exist, as the shell's ``command -v`` prints them.
         """
-        self._cache = Cache(cache_directory or None, cache_bytes, LOG.warning)
         self._spawner = Spawner(sources)
         found = [path for path in map(shutil.which, candidates) if path]
         return {

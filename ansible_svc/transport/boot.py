@@ -6,8 +6,22 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Sequence
+from dataclasses import dataclass
 
-NO_PYTHON = "ansible-svc: no python found"
+from ansible_svc.target.booting import NO_PYTHON as NO_PYTHON
+
+
+@dataclass(frozen=True)
+class CacheOptions:
+    """Where agents keep code for the agents after them.
+
+    Attributes:
+        directory: on the managed host, see store.private.private_path; None: nowhere.
+        size_bytes: how much is kept there.
+    """
+
+    directory: str | None = "~/.cache/ansible_svc"
+    size_bytes: int = 128 << 20
 
 
 def interpreter_argv(candidates: Sequence[str]) -> list[str]:

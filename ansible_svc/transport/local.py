@@ -7,12 +7,11 @@ from __future__ import annotations
 import sys
 from typing import Any
 
-import mitogen.parent
-
+from ansible_svc.target.booting import BootConnection
 from ansible_svc.transport.process import spawn
 
 
-class LocalConnection(mitogen.parent.Connection):
+class LocalConnection(BootConnection):
     """Boot a child context in a session of its own, with this interpreter."""
 
     def create_child(self, args: list[str], **kwargs: Any) -> Any:

@@ -15,6 +15,7 @@ from typing import Any, ClassVar
 import mitogen.core
 import mitogen.parent
 
+from ansible_svc.target.booting import BootConnection, BootOptions
 from ansible_svc.transport.process import spawn, spawn_on_terminal
 
 _NEVER_SHARED = ("-o", "ControlMaster=no", "-o", "ControlPath=none")
@@ -24,7 +25,7 @@ _HOST_KEY = re.compile(rb"are you sure you want to continue connecting", re.IGNO
 HOST_KEY_QUESTION = "ssh asked to confirm a host key"
 
 
-class Options(mitogen.parent.Options):
+class Options(BootOptions):
     """Options of SshConnection: ``argv``, ``password`` and ``prompt`` as in identity.SshLogin."""
 
     def __init__(self, argv: tuple[str, ...], password: str | None, prompt: str | None, **kwargs: Any) -> None:
@@ -60,10 +61,10 @@ class PromptProtocol(mitogen.parent.RegexProtocol):
     PARTIAL_PATTERNS: ClassVar = [(_ANYTHING, _on_partial)]
 
 
-class SshConnection(mitogen.parent.Connection):
+class SshConnection(BootConnection):
     """Boot a child context over one ssh client process."""
 
-    options_class = Options
+    options_class: ClassVar[Any] = Options
     diag_protocol_class = PromptProtocol
     child_is_immediate_subprocess = False
     name_prefix = "ssh"

@@ -13,10 +13,11 @@ import mitogen.core
 import mitogen.sudo
 import pytest
 
-from ansible_svc.errors import DeadlineExceededError
+from ansible_svc.names import BECOME_SERVICE
 from ansible_svc.services import contexts
 from ansible_svc.services.contexts import ContextService
 from ansible_svc.services.host import Host
+from ansible_svc.transport.archives import Archive, Archives
 from ansible_svc.transport.boot import NO_PYTHON
 from ansible_svc.transport.failures import (
     BecomeFailed,
@@ -34,14 +35,17 @@ PATIENCE_S = 20.0
 LOGIN = SshLogin(host="web", argv=("ssh", "web"), password=None)
 WEB = Identity(LOGIN)
 ROOT = Identity(LOGIN, Sudo(user="root", executable="sudo", flags=("-H",), password="secret"))
+ARCHIVES = Archives("first stage", Archive("digest-1", b"packed-1"), Archive("digest-2", b"packed-2"))
 EOF = "EOF on stream; last 100 lines received:\n"
 
 
 class Context:
     """Be a mitogen context."""
 
-    def __init__(self) -> None:
+    def __init__(self, number: int) -> None:
+        self.context_id = number
         self.shut_down = 0
+        self.svc_facts = {"python": "/usr/bin/python3", "pid": number, "warm": False}
 
     def shutdown(self, wait: bool = False) -> None:
         self.shut_down += 1
@@ -55,6 +59,7 @@ class Router:
         self.connected: list[tuple[Any, dict[str, Any]]] = []
         self.contexts: list[Context] = []
         self.failures: list[BaseException] = []
+        self.lost: set[int] = set()
         self.gate: Callable[[], object] = lambda: None
 
     def _connect(self, kind: Any, **options: Any) -> Context:
@@ -62,12 +67,19 @@ class Router:
         self.gate()
         if self.failures:
             raise self.failures.pop(0)
-        context = Context()
+        context = Context(len(self.contexts) + 1)
         self.contexts.append(context)
         return context
 
-    def sudo(self, **options: Any) -> Context:
-        return self._connect("sudo", **options)
+    def allocate_id(self) -> int:
+        return len(self.contexts) + 1
+
+    def context_by_id(self, number: int, via_id: int) -> Context:
+        assert via_id in {context.context_id for context in self.contexts}
+        return next(context for context in self.contexts if context.context_id == number)
+
+    def stream_by_id(self, number: int) -> object:
+        return None if number in self.lost else self
 
 
 class TellingFuture(Future[Host]):
@@ -88,19 +100,27 @@ class Stage:
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.router = Router()
         self.pauses: list[float] = []
-        self.hellos: list[tuple[Context, dict[str, Any]]] = []
-        self.during_hello: Callable[[Context], object] = lambda context: None
+        self.forgetful: set[int] = set()
+        self.becoming: list[tuple[Context, dict[str, Any]]] = []
+        self.born: list[Context] = []
         monkeypatch.setattr(contexts.time, "sleep", self.pauses.append)
         monkeypatch.setattr(contexts, "call", self._call)
+        monkeypatch.setattr(contexts, "born_with_pool", self.born.append)
+        monkeypatch.setattr(contexts, "archives", lambda directory: ARCHIVES)
         self.waiters = threading.Semaphore(0)
         monkeypatch.setattr(contexts, "Future", lambda: TellingFuture(self.waiters))
         self.service = ContextService(self.router)
 
     def _call(self, context: Context, service: str, method: str, **arguments: Any) -> dict[str, Any]:
-        assert method == "hello"
-        self.hellos.append((context, arguments))
-        self.during_hello(context)
-        return {"python": "/usr/bin/python3", "candidates": arguments["candidates"], "pid": len(self.hellos)}
+        assert (service, method) == (BECOME_SERVICE, "become")
+        self.becoming.append((context, arguments))
+        if not arguments["packed"] and context.context_id in self.forgetful:
+            return {"missing": True}
+        try:
+            new = self.router._connect("become", **arguments)
+        except mitogen.core.StreamError as error:
+            return {"failure": str(error)}
+        return {"facts": new.svc_facts}
 
     def host(self, identity: Identity = WEB) -> Host:
         return self.service.host(identity, ["python3"])
@@ -156,7 +176,7 @@ def test_fifty_threads_share_one_attempt(stage: Stage) -> None:
     hosts = Crowd(stage, 50).finish()
     assert len(hosts) == 50
     assert len(set(map(id, hosts))) == 1
-    assert len(stage.router.connected) == len(stage.hellos) == 1
+    assert len(stage.router.connected) == len(stage.born) == 1
     assert stage.host() is hosts[0]
     statistics = stage.service.context_statistics()
     assert (statistics.attempts, statistics.connected, statistics.lost) == (1, 1, 0)
@@ -205,13 +225,14 @@ def test_what_ssh_is_given(stage: Stage) -> None:
 
 def test_what_the_agent_is_told_and_tells(stage: Stage) -> None:
     host = stage.service.host(Identity(LocalLogin()), ("/x/python", "python3"))
-    assert stage.router.connected[0][0] is LocalConnection
-    [(context, arguments)] = stage.hellos
+    [(kind, options)] = stage.router.connected
+    assert kind is LocalConnection
+    [context] = stage.born
     assert context is stage.router.contexts[0] is host.context
-    assert arguments["candidates"] == ["/x/python", "python3"]
-    assert {"zygote", "runner", "frames", "payload"} <= set(arguments["sources"])
-    assert all(type(source) is bytes and source for source in arguments["sources"].values())
-    assert host.facts["python"] == "/usr/bin/python3"
+    boot = options["boot"]
+    assert boot.agent["candidates"] == ["/x/python", "python3"]
+    assert (boot.digest, boot.archive, boot.cache) == ("digest-1", b"packed-1", "~/.cache/ansible_svc")
+    assert host.facts is context.svc_facts
 
 
 # -- become
@@ -221,15 +242,31 @@ def test_become_goes_through_the_login_which_is_shared(stage: Stage) -> None:
     root = stage.host(ROOT)
     login = stage.service.connected(WEB)
     assert login is not None
-    assert [kind for kind, _options in stage.router.connected] == [SshConnection, "sudo"]
-    options = stage.router.connected[1][1]
-    assert options["via"] is login.context
+    [(context, arguments)] = stage.becoming
+    assert context is login.context
+    options = arguments["options"]
     assert (options["username"], options["sudo_path"], options["sudo_args"]) == ("root", "sudo", ["-H"])
     assert options["password"] == "secret"
     assert "/usr/bin/python3" in options["python_path"][2]
+    assert (arguments["digest"], arguments["packed"]) == ("digest-2", b"packed-2")
+    assert root.facts["pid"] == root.context.context_id == arguments["context_id"]
+    assert stage.born == [login.context, root.context]
     assert stage.host() is login
     assert stage.host(ROOT) is root
     assert len(stage.router.connected) == 2
+
+
+@pytest.mark.parametrize("forgetful", [False, True])
+def test_a_host_with_a_warm_cache_is_sent_the_code_for_becoming_only_if_it_lacks_it(
+    stage: Stage, forgetful: bool
+) -> None:
+    login = stage.host()
+    login.context.svc_facts["warm"] = True
+    if forgetful:
+        stage.forgetful.add(login.context.context_id)
+    assert stage.host(ROOT).alive
+    sent = [arguments["packed"] for _context, arguments in stage.becoming]
+    assert sent == ([b"", b"packed-2"] if forgetful else [b""])
 
 
 @pytest.mark.parametrize(
@@ -329,23 +366,12 @@ def test_a_lost_connection_leaves_the_table(stage: Stage) -> None:
     assert stage.service.context_statistics().lost == 1
 
 
-def test_a_connection_that_is_lost_during_hello_is_not_kept(stage: Stage) -> None:
-    stage.during_hello = lambda context: mitogen.core.fire(context, "disconnect")
+def test_a_connection_that_is_lost_at_once_is_not_kept(stage: Stage) -> None:
+    stage.router.lost.add(1)
     with pytest.raises(ConnectFailed):
         stage.host()
-    stage.during_hello = lambda context: None
-    assert stage.host().alive
-
-
-def test_an_agent_that_does_not_answer_is_disconnected(stage: Stage) -> None:
-    def fail(context: Context) -> None:
-        raise DeadlineExceededError("no hello")
-
-    stage.during_hello = fail
-    with pytest.raises(DeadlineExceededError):
-        stage.host()
-    assert stage.router.contexts[0].shut_down == 1
     assert stage.service.connected(WEB) is None
+    assert stage.host().alive
 
 
 def test_forget_disconnects_a_login_and_what_was_reached_through_it(stage: Stage) -> None:

@@ -108,6 +108,6 @@ def test_a_home_that_sudo_kept_is_not_this_users(tmp_path: Path, monkeypatch: py
 
 
 def test_paths() -> None:
-    assert private_path("/var/cache/x") == "/var/cache/x"
+    assert private_path("/var/cache/x") == f"/var/cache/x/{os.geteuid()}"
     assert private_path("relative") is None
     assert private_path("~other/x") is None

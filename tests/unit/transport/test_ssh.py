@@ -8,9 +8,9 @@ from types import SimpleNamespace
 from typing import Any
 
 import mitogen.core
-import mitogen.parent
 import pytest
 
+from ansible_svc.target.booting import BootConnection
 from ansible_svc.transport.boot import NO_PYTHON, interpreter_argv
 from ansible_svc.transport.ssh import HOST_KEY_QUESTION, Options, PromptProtocol, SshConnection
 
@@ -22,7 +22,7 @@ class Typed:
         self.written: list[bytes] = []
         self.failures: list[Exception] = []
         self.transmit_side = SimpleNamespace(write=self.written.append)
-        options = Options(argv=("ssh", "web"), password=password, prompt=prompt, max_message_size=1)
+        options = Options(boot=None, argv=("ssh", "web"), password=password, prompt=prompt, max_message_size=1)
         self.conn = SimpleNamespace(options=options, _fail_connection=self.failures.append, exception=None)
         self.name = "web"
 
@@ -88,9 +88,11 @@ def test_a_question_about_a_host_key_ends_the_attempt() -> None:
 
 
 def test_the_command(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(mitogen.parent.Connection, "get_boot_command", lambda self: ["/bin/sh", "-c", "a 'b' $c", "x"])
+    monkeypatch.setattr(BootConnection, "get_boot_command", lambda self: ["/bin/sh", "-c", "a 'b' $c", "x"])
     connection = SshConnection.__new__(SshConnection)
-    connection.options = Options(argv=("/opt/ssh", "-p", "22", "web"), password=None, prompt=None, max_message_size=1)
+    connection.options = Options(
+        boot=None, argv=("/opt/ssh", "-p", "22", "web"), password=None, prompt=None, max_message_size=1
+    )
     assert connection.get_boot_command() == [
         "/opt/ssh",
         "-o",
@@ -107,10 +109,10 @@ def test_the_command(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_terminal_is_used_only_to_type_a_password(monkeypatch: pytest.MonkeyPatch) -> None:
     started: list[str] = []
     monkeypatch.setattr("ansible_svc.transport.ssh.spawn", lambda args: started.append("plain"))
-    monkeypatch.setattr(mitogen.parent, "hybrid_tty_create_child", lambda args: started.append("terminal"))
+    monkeypatch.setattr("ansible_svc.transport.ssh.spawn_on_terminal", lambda args: started.append("terminal"))
     for password in (None, "", "secret"):
         connection = SshConnection.__new__(SshConnection)
-        connection.options = Options(argv=("ssh",), password=password, prompt=None, max_message_size=1)
+        connection.options = Options(boot=None, argv=("ssh",), password=password, prompt=None, max_message_size=1)
         connection.create_child(["ssh"])
     assert started == ["plain", "terminal", "terminal"]
 

@@ -1,0 +1,72 @@
+# Copyright: (c) 2026, The ansible_svc project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Make an agent of a process in which mitogen has just come up, and tell the other side that it is there.
+
+Runs on the main thread of a new agent, called by first_stage.py.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import select
+import sys
+
+from ansible_svc.service.endpoint import endpoint_of
+from ansible_svc.service.takeover import start
+from ansible_svc.target.agent import AgentService
+from ansible_svc.target.archive import importer
+from ansible_svc.target.become_service import BecomeService
+from ansible_svc.target.boot_file import content, file_name
+from ansible_svc.target.cache import Cache
+from ansible_svc.target.cache_service import CacheService
+from ansible_svc.target.spawner import SOURCES
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+READY = b"ansible-svc: ready "
+#: Compiled for the cache as well, although an agent may come to its end without having needed them.
+_SOON_NEEDED = ("ansible_svc.target.blobs", "ansible_svc.target.file_writer", "ansible_svc.target.file_reader")
+
+
+def begin(
+    econtext: Any, settings: dict[str, Any], directory: str | None, archive: tuple[str, bytes], warm: bool
+) -> None:
+    """Start the Pool with the agent in it, and write what the agent has to tell (see AgentService.hello).
+
+    Parameters:
+        econtext: mitogen's ExternalContext of this process.
+        settings: "packages" and "threads" of the Pool, "candidates" (see AgentService.hello), "cache_bytes".
+        directory: the cache directory, or None.
+        archive: the name and the content of the archive that this code is from.
+        warm: it came from the cache directory.
+    """
+    # Everything that there is has come with the archive: what is not in it need not be asked for.
+    sys.meta_path.remove(econtext.importer)
+    start(list(settings["packages"]), settings["threads"], econtext)
+    pool = endpoint_of(econtext.router).pool
+    assert pool is not None
+    problems: list[str] = []
+    cache = Cache(directory, settings["cache_bytes"], problems.append)
+    agent = AgentService(econtext.router, cache)
+    sources = {name: importer.get_source("ansible_svc.target." + name).encode() for name in SOURCES}
+    facts = agent.hello(sources, settings["candidates"])
+    pool.add(agent)
+    pool.add(CacheService(econtext.router, cache))
+    pool.add(BecomeService(econtext.router, econtext, cache, archive))
+    facts["warm"] = warm
+    facts["cache"] = cache.directory
+    facts["problems"] = problems
+    _write_all(econtext.stream.transmit_side.fp.fileno(), READY + json.dumps(facts).encode() + b"\n")
+    if not warm:
+        for name in _SOON_NEEDED:
+            importer.code_of(name)
+        cache.keep_boot_file(file_name(archive[0]), content(archive[1], dict(importer.codes)))
+
+
+def _write_all(descriptor: int, data: bytes) -> None:
+    while data:
+        select.select([], [descriptor], [])
+        data = data[os.write(descriptor, data) :]

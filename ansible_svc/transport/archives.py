@@ -1,0 +1,182 @@
+# Copyright: (c) 2026, The ansible_svc project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Pack what runs on managed hosts into archives, once for all hosts; see target/archive.py for their form.
+
+There are two: what every agent needs, and what it needs in addition to become another user.
+"""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+import json
+import os
+import zlib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import mitogen.core
+
+import ansible_svc
+from ansible_svc.store.private import open_private, private_path, read_private, write_private
+from ansible_svc.target.become import FIRST_STAGE
+
+_BECOME = (
+    "mitogen.parent",
+    "mitogen.sudo",
+    "ansible_svc.target.first_stage",
+    "ansible_svc.target.booting",
+    "ansible_svc.target.become",
+)
+_NOT_ON_HOSTS = ("ansible_svc.service.testing",)
+_PACKAGES = ("service", "store", "target")
+#: Kept in the controller's own cache directory, since making them takes a quarter of a second.
+_FILE = "archives-%s"
+# Of what first_stage.py imports, this is not used there.
+_NOT_FIRST = ("write_private", "content")
+_FIRST = ("ansible_svc.store.private", "ansible_svc.target.boot_file", "ansible_svc.target.first_stage")
+
+
+@dataclass(frozen=True)
+class Archive:
+    """Packed modules, named by the sha256 of the pack."""
+
+    digest: str
+    packed: bytes
+
+
+@dataclass(frozen=True)
+class Archives:
+    """All that goes to hosts.
+
+    Attributes:
+        first_stage: the program that the boot command carries.
+        agent, become: the two archives.
+    """
+
+    first_stage: str
+    agent: Archive
+    become: Archive
+
+
+def archives(cache: str | None) -> Archives:
+    """Return the archives of the code that is installed here.
+
+    Parameters:
+        cache: directory in which to keep them for the next run, or None. When it cannot be used they are made anew.
+    """
+    sources = _sources()
+    identity = hashlib.sha256(json.dumps(sources, sort_keys=True).encode()).hexdigest()
+    path = private_path(cache or "")
+    kept = _read(path, _FILE % identity[:32]) if path else None
+    if kept is None:
+        kept = _make(sources)
+        if path:
+            _keep(path, _FILE % identity[:32], kept)
+    return kept
+
+
+def _sources() -> dict[str, str]:
+    """Return module name -> source."""
+    root = Path(ansible_svc.__path__[0])
+    files = [root / "__init__.py", root / "errors.py", root / "names.py"]
+    for package in _PACKAGES:
+        files += sorted((root / package).glob("*.py"))
+    found = {}
+    for file in files:
+        stem = file.parent if file.name == "__init__.py" else file.with_suffix("")
+        found[".".join(("ansible_svc", *stem.relative_to(root).parts))] = file.read_text(encoding="utf-8")
+    for name in ("core", "parent", "sudo"):
+        file = Path(str(mitogen.core.__file__)).with_name(f"{name}.py")
+        found[f"mitogen.{name}"] = file.read_text(encoding="utf-8")
+    return {name: source for name, source in found.items() if name not in _NOT_ON_HOSTS}
+
+
+def _make(sources: dict[str, str]) -> Archives:
+    short = {name: without_comments(source) for name, source in sources.items()}
+    packages = {name.rpartition(".")[0] for name in short}
+    first_stage = _first_stage(short)
+    agent = _pack(short, packages, (name for name in short if name not in _BECOME))
+    become = _pack({**short, FIRST_STAGE: first_stage}, packages, (*_BECOME, FIRST_STAGE))
+    return Archives(first_stage, agent, become)
+
+
+def _pack(sources: dict[str, str], packages: set[str], names: Iterable[str]) -> Archive:
+    members = [[name, name in packages, sources[name]] for name in names]
+    packed = zlib.compress(json.dumps(members, separators=(",", ":")).encode(), 9)
+    return Archive(hashlib.sha256(packed).hexdigest(), packed)
+
+
+def _first_stage(sources: dict[str, str]) -> str:
+    """Return two modules as one text that imports nothing of ours."""
+    text = ["from __future__ import annotations"]
+    for name in _FIRST:
+        lines = sources[name].split("\n")
+        for node in ast.parse(sources[name]).body:
+            if isinstance(node, ast.FunctionDef) and node.name in _NOT_FIRST:
+                lines[node.lineno - 1 : node.end_lineno] = [""] * ((node.end_lineno or 0) - node.lineno + 1)
+        text += (line for line in lines if line and not line.startswith(("from __future__", "from ansible_svc")))
+    return "\n".join(text)
+
+
+def without_comments(source: str) -> str:
+    """Return Python source without docstrings and comment lines; every line keeps its number."""
+    lines = source.split("\n")
+    kept: set[int] = set()  # lines inside texts of several lines
+    tree = ast.parse(source)
+    for node in ast.walk(tree):
+        if isinstance(node, (ast.Constant, ast.JoinedStr)) and node.end_lineno != node.lineno:
+            kept.update(range(node.lineno - 1, node.end_lineno or node.lineno))
+    for node in ast.walk(tree):
+        if not isinstance(node, (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)) or not node.body:
+            continue
+        first = node.body[0]
+        if isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant) and isinstance(first.value.value, str):
+            last = first.end_lineno or first.lineno
+            if lines[last - 1][first.end_col_offset or 0 :].strip():
+                continue  # something else stands on its line
+            lines[first.lineno - 1 : last] = [""] * (last - first.lineno + 1)
+            if len(node.body) == 1 and not isinstance(node, ast.Module):
+                lines[first.lineno - 1] = " " * first.col_offset + "0"
+    return "\n".join(
+        line if number in kept else "" if line.lstrip().startswith("#") else line.rstrip()
+        for number, line in enumerate(lines)
+    )
+
+
+def _read(path: str, name: str) -> Archives | None:
+    try:
+        folder = open_private(path)
+        try:
+            content = read_private(folder, name)
+        finally:
+            os.close(folder)
+    except OSError:
+        return None
+    if content is None or hashlib.sha256(content[32:]).digest() != content[:32]:
+        return None
+    head, _newline, packs = content[32:].partition(b"\n")
+    about = json.loads(head)
+    length = about["agent"]
+    return Archives(about["first_stage"], _named(packs[:length]), _named(packs[length:]))
+
+
+def _named(packed: bytes) -> Archive:
+    return Archive(hashlib.sha256(packed).hexdigest(), packed)
+
+
+def _keep(path: str, name: str, made: Archives) -> None:
+    head = json.dumps({"first_stage": made.first_stage, "agent": len(made.agent.packed)}).encode()
+    content = head + b"\n" + made.agent.packed + made.become.packed
+    try:
+        folder = open_private(path, create=True)
+        try:
+            write_private(folder, name, hashlib.sha256(content).digest() + content)
+            for other in os.listdir(folder):
+                if other.startswith(_FILE % "") and other != name:
+                    os.unlink(other, dir_fd=folder)
+        finally:
+            os.close(folder)
+    except OSError:
+        return  # the next run makes them again

@@ -1,0 +1,126 @@
+# Copyright: (c) 2026, The ansible_svc project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""What is packed for managed hosts."""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+import json
+import os
+import zlib
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ansible_svc.transport import archives
+from ansible_svc.transport.archives import Archive, without_comments
+
+
+def members(archive: Archive) -> dict[str, tuple[bool, str]]:
+    return {name: (package, source) for name, package, source in json.loads(zlib.decompress(archive.packed))}
+
+
+@pytest.fixture(scope="module")
+def made() -> archives.Archives:
+    return archives.archives(None)
+
+
+def test_both_hold_what_an_agent_needs_and_nothing_twice(made: archives.Archives) -> None:
+    agent, become = members(made.agent), members(made.become)
+    assert {"mitogen.core", "ansible_svc", "ansible_svc.target.agent", "ansible_svc.target.zygote"} <= set(agent)
+    assert {"mitogen.parent", "mitogen.sudo", "ansible_svc.target.become", "first_stage"} <= set(become)
+    assert not set(agent) & set(become)
+    assert "ansible_svc.service.testing" not in agent
+    assert [name for name, (package, _source) in agent.items() if package] == [
+        "ansible_svc",
+        "ansible_svc.service",
+        "ansible_svc.store",
+        "ansible_svc.target",
+    ]
+
+
+def test_they_are_named_by_their_content(made: archives.Archives) -> None:
+    for archive in (made.agent, made.become):
+        assert archive.digest == hashlib.sha256(archive.packed).hexdigest()
+    assert archives.archives(None) == made
+
+
+def test_the_first_stage_needs_nothing_of_ours_and_runs_on_old_pythons(made: archives.Archives) -> None:
+    tree = ast.parse(made.first_stage, feature_version=(3, 8))
+    imported = {node.module for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) and node.col_offset == 0}
+    assert imported == {"__future__", "contextlib"}
+    assert {"start", "read", "open_private"} <= {node.name for node in tree.body if isinstance(node, ast.FunctionDef)}
+
+
+def test_everything_compiles_for_old_pythons(made: archives.Archives) -> None:
+    for name, (_package, source) in {**members(made.agent), **members(made.become)}.items():
+        ast.parse(source, name, feature_version=(3, 8))
+
+
+def test_they_are_kept_for_the_next_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    first = archives.archives(str(tmp_path))
+    folder = tmp_path / str(os.geteuid())
+    [kept] = folder.iterdir()
+    monkeypatch.setattr(archives, "_make", lambda sources: pytest.fail("made again"))
+    assert archives.archives(str(tmp_path)) == first
+    kept.write_bytes(kept.read_bytes()[:-1] + b"x")
+    monkeypatch.setattr(archives, "_make", lambda sources: first)
+    assert archives.archives(str(tmp_path)) == first
+    assert archives.archives(str(tmp_path)) == first
+
+
+def test_those_of_older_code_are_removed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    archives.archives(str(tmp_path))
+    sources = archives._sources()
+    monkeypatch.setattr(archives, "_sources", lambda: {**sources, "ansible_svc.names": "NEW = 1"})
+    archives.archives(str(tmp_path))
+    assert len(list((tmp_path / str(os.geteuid())).iterdir())) == 1
+
+
+def test_a_place_that_cannot_be_used_is_forgiven(tmp_path: Path, made: archives.Archives) -> None:
+    (tmp_path / "file").write_text("")
+    assert archives.archives(str(tmp_path / "file")) == made
+
+
+SOURCE = '''# a comment
+"""A docstring
+
+of several lines."""
+import os  # stays
+
+
+class C:
+    """Only a docstring."""
+
+
+def f(a):
+    """Doc."""
+    # comment
+    text = """
+# not a comment
+    trailing   
+"""
+    return a, text, f"""
+# neither {a}
+"""
+
+
+async def g():
+    "doc"; return 1
+'''
+
+
+def test_comments_and_docstrings_go_and_nothing_else() -> None:
+    short = without_comments(SOURCE)
+    before, after = {}, {}  # type: dict[str, Any], dict[str, Any]
+    exec(SOURCE, before)
+    exec(short, after)
+    assert before["f"](1) == after["f"](1)
+    assert "# not a comment" in short
+    assert "A docstring" not in short
+    assert "# comment" not in short
+    assert after["f"].__code__.co_firstlineno == before["f"].__code__.co_firstlineno
+    assert short.count("\n") == SOURCE.count("\n")
+    assert after["C"]().__doc__ is None
