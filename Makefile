@@ -6,6 +6,10 @@ PYTHON_BIN := .venv/bin/python
 LATEST := .venv-2.21
 DEPENDS_ON_CORE := $(addprefix tests/integration/test_,$(addsuffix .py,become equal_to_linear faults module_kinds packaging sharing))
 
+# Tests with real processes run side by side, one file of them per process.
+JOBS ?= $(shell n=$$(nproc); echo $$((n < 4 ? n : 4)))
+IN_PARALLEL = -n $(JOBS) --dist loadfile
+
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 export PYTHONDONTWRITEBYTECODE := 1
 
@@ -32,13 +36,13 @@ unit: setup ## tests without processes
 	$(PYTHON_BIN) -m pytest tests/unit
 
 integration: setup ## tests with real mitogen contexts, sshd and ansible-playbook
-	$(PYTHON_BIN) -m pytest tests/integration
+	$(PYTHON_BIN) -m pytest $(IN_PARALLEL) tests/integration
 
 integration-latest: ## those of them that stand on ansible-core, with the newest one that is supported, where a Python for it is found
 	@status=0; scripts/setup.sh $(LATEST) 2.21 3.12 || status=$$?; \
 	if [ $$status = 3 ]; then echo "no Python 3.12 or newer: not tested with ansible-core 2.21"; exit 0; fi; \
 	[ $$status = 0 ] || exit $$status; \
-	set -x; $(LATEST)/bin/python -m pytest $(DEPENDS_ON_CORE)
+	set -x; $(LATEST)/bin/python -m pytest $(IN_PARALLEL) $(DEPENDS_ON_CORE)
 
 bench: setup ## svc_linear beside linear and mitogen_linear, in one run (BENCH_ARGS="--hosts 10 --workload mixed")
 	$(PYTHON_BIN) -m bench.compare $(BENCH_ARGS)
