@@ -10,7 +10,6 @@ import json
 import os
 import zlib
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -100,7 +99,7 @@ def f(a):
     # comment
     text = """
 # not a comment
-    trailing   
+    trailing
 """
     return a, text, f"""
 # neither {a}
