@@ -25,7 +25,7 @@ from tests.conformance.privatehost import Overlay, Step, run, system_environment
 from tests.conformance.source import sdist, unpack
 
 # Raise it when images made by an earlier state of this file must not be used any longer.
-_FORMAT = 7
+_FORMAT = 8
 # What the controller gets in the versions that the named interpreter has, so that both run the same code.
 _OWN_PACKAGES = (
     *("jinja2", "MarkupSafe", "PyYAML", "cryptography", "cffi", "pycparser", "packaging", "resolvelib"),
@@ -43,6 +43,9 @@ _TARGET_PACKAGES = (
     "wheel",
     "virtualenv",
 )
+# What they install in a version of their own choice: pip finds these inside, see _PIP_CONFIGURATION.
+_TARGET_WHEELS = ("pexpect==4.8.0", "pexpect==4.9.0")
+_PIP_CONFIGURATION = f"[global]\nno-index = true\nfind-links = {layout.WHEELS}\n"
 # What targets expect of the system, on Debian and its kin; elsewhere they skip what they lack or fail under stock too.
 _APT_PROGRAM = """\
 set -e
@@ -208,6 +211,7 @@ def _write_account(image: Image) -> None:
     layout.under(layer, layout.SSHD_CONFIG).write_text(_SSHD_CONFIG)
     etc = layer / "etc"
     (etc / "hosts").write_text(f"127.0.0.1 localhost {layout.HOSTNAME}\n::1 localhost ip6-localhost ip6-loopback\n")
+    (etc / "pip.conf").write_text(_PIP_CONFIGURATION)
     (etc / "hostname").write_text(f"{layout.HOSTNAME}\n")
     users = Path("/etc/passwd").read_text()
     root_home = re.compile(r"^(root:(?:[^:\n]*:){4})[^:\n]*", re.MULTILINE)
@@ -241,6 +245,9 @@ def _install_packages(image: Image, folder: Path, own: str) -> None:
     options = ("--quiet", "--disable-pip-version-check", "--root-user-action=ignore", "--break-system-packages")
     command = (image.interpreter, "-m", "pip", "install", *options, *own.split(), *_TARGET_PACKAGES)
     steps = [Step("pip", command, system_environment())]
+    for wheel in _TARGET_WHEELS:
+        download = (image.interpreter, "-m", "pip", "download", "--quiet", "--no-deps", "--dest", str(layout.WHEELS))
+        steps.append(Step(wheel, (*download, wheel), system_environment()))
     if shutil.which("apt-get"):
         quiet = system_environment() | {"DEBIAN_FRONTEND": "noninteractive"}
         steps.append(Step("apt-get", ("sh", "-c", _APT_PROGRAM), quiet))

@@ -18,6 +18,7 @@ TARGETS = CORE / "test/integration/targets"
 BIN = ROOT / "bin"  # ansible, ansible-playbook, ...
 INJECTOR = ROOT / "injector"  # python.py, virtualenv.sh, ... as ansible-test puts them first in PATH
 PYTHON = ROOT / "python"  # holds one `python` that runs the controller's interpreter
+WHEELS = ROOT / "wheels"  # Python packages that targets install with pip
 WORK = ROOT / "work"  # one working tree per step
 OUTPUT = ROOT / "output"  # OUTPUT_DIR of the targets, fresh for each step
 JUNIT = ROOT / "junit"

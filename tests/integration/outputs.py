@@ -83,6 +83,11 @@ def level(text: str) -> str:
     return _LEVELLED.sub("<any>", text)
 
 
+def lines(text: str) -> list[str]:
+    """Return the levelled lines of an output, in their order."""
+    return [level(line).rstrip() for line in text.splitlines() if not _DROPPED.match(line)]
+
+
 def sections(text: str) -> list[Section]:
     """Return the levelled lines of each section of an output, under its title; what comes before has no title."""
     found: list[Section] = [("", collections.Counter())]

@@ -1,0 +1,179 @@
+# Copyright: (c) 2026, The ansible_svc project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Hold what a user sees and types to what it is under ansible-core: prompts, steps, debugger, output, retry files."""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.integration.conversation import Said, converse
+from tests.integration.outputs import assert_same_lines, lines
+from tests.integration.twin import CANDIDATE, PLAYBOOKS, STOCK, Outcome, Pair, begin_afresh, inventory, run
+from tests.lab import Lab
+from tests.lab.playbook import executable
+
+PROMPTS: dict[str, Any] = {
+    "name": "Prompts",
+    "hosts": "all",
+    "gather_facts": False,
+    "vars_prompt": [
+        {"name": "colour", "prompt": "Which colour", "private": False, "default": "red"},
+        {"name": "secret", "prompt": "Secret", "confirm": True},
+    ],
+    "tasks": [
+        {"name": "Told", "ansible.builtin.debug": {"msg": "{{ colour }} {{ secret | length }}"}},
+        {"name": "Answer", "ansible.builtin.command": "echo {{ colour }}", "changed_when": False},
+        {
+            "name": "Wrong",
+            "ansible.builtin.assert": {"that": "false"},
+            "run_once": True,
+            "debugger": "on_failed",
+        },
+        {
+            "name": "Wrong elsewhere",
+            "ansible.builtin.command": "false",
+            "when": "inventory_hostname == groups.lab[0]",
+            "debugger": "on_failed",
+        },
+        {"name": "Go on", "ansible.builtin.command": "echo on", "changed_when": False},
+    ],
+}
+PROMPT_ANSWERS = [
+    ("BECOME password", "unused\n"),
+    ("Which colour", "\n"),
+    ("Secret: ", "12345\n"),
+    ("confirm Secret: ", "12345\n"),
+    ("Wrong (debug)>", "p task.run_once\n"),
+    ("Wrong (debug)>", 'task.args["that"] = []\n'),
+    ("Wrong (debug)>", "redo\n"),
+    ("Wrong elsewhere (debug)>", 'task.args["_raw_params"] = "true"\n'),
+    ("Wrong elsewhere (debug)>", "redo\n"),
+]
+STEPS = ["y", "n", "y", "c"]
+
+# One host at a time, so that not a line may move.
+EXACT: list[dict[str, Any]] = [
+    {
+        "name": "Exact",
+        "hosts": "all",
+        "gather_facts": False,
+        "order": "reverse_sorted",
+        "tasks": [
+            {"name": "Loop", "ansible.builtin.command": "echo {{ item }}", "loop": [1, 2], "notify": "Handler"},
+            {
+                "name": "Diff",
+                "ansible.builtin.copy": {
+                    "content": "{{ inventory_hostname }}\n",
+                    "dest": "{{ workdir }}/f",
+                    "mode": "0600",
+                },
+            },
+            {"name": "Warn", "ansible.builtin.command": "echo {{ 1 }} warn", "args": {"creates": "/no/such/*"}},
+            {"name": "Skip", "ansible.builtin.command": "false", "when": False},
+            {
+                "name": "Retry",
+                "ansible.builtin.command": "false",
+                "retries": 1,
+                "delay": 0,
+                "until": False,
+                "ignore_errors": True,
+            },
+            {"name": "Fail one", "ansible.builtin.fail": {"msg": "as asked"}, "when": "inventory_hostname == 'host02'"},
+            {
+                "name": "Nested",
+                "block": [{"name": "Bad", "ansible.builtin.command": "no-such-program"}],
+                "rescue": [{"ansible.builtin.debug": {"var": "ansible_failed_result.rc"}}],
+            },
+        ],
+        "handlers": [{"name": "Handler", "ansible.builtin.debug": {"msg": "handled"}}],
+    },
+    {
+        "name": "Second",
+        "hosts": "all",
+        "gather_facts": False,
+        "order": "inventory",
+        "tasks": [{"ansible.builtin.ping": {}}],
+    },
+]
+
+
+def _talk(lab: Lab, strategy: str, hosts: Path, arguments: list[str], answers: list[tuple[str, str]]) -> Said:
+    begin_afresh(lab)
+    cfg = lab.ansible_cfg(strategy=strategy, pipelining=True)
+    said = converse([*executable(), "-i", str(hosts), *arguments], lab.env(cfg, TERM="dumb"), lab.directory, answers)
+    lab.close_masters()
+    return said
+
+
+def test_prompts_and_the_debugger(lab: Lab, tmp_path: Path) -> None:
+    book = tmp_path / "prompts.yml"
+    book.write_text(json.dumps([PROMPTS]))
+    hosts = inventory(lab, 2)
+
+    stock, ours = (_talk(lab, strategy, hosts, [str(book), "-K"], PROMPT_ANSWERS) for strategy in (STOCK, CANDIDATE))
+
+    assert stock.rc == 0, stock.text
+    assert ours.rc == stock.rc, ours.text
+    assert_same_lines(stock.text, ours.text, "terminal")
+
+
+def test_step_by_step(lab: Lab) -> None:
+    hosts = inventory(lab, 1)
+    answers = [("(N)o/(y)es/(c)ontinue:", f"{answer}\n") for answer in STEPS]
+
+    stock, ours = (
+        _talk(lab, strategy, hosts, [str(PLAYBOOKS / "tiny.yml"), "--step"], answers) for strategy in (STOCK, CANDIDATE)
+    )
+
+    assert ours.rc == stock.rc, ours.text
+    # Where the terminal shows what was typed depends on who was faster.
+    typed = {"", *STEPS}
+    shown = [[line for line in lines(said.text) if line not in typed] for said in (stock, ours)]
+    assert shown[0] == shown[1]
+
+
+def test_output_line_for_line_and_retry_files(lab: Lab, tmp_path: Path) -> None:
+    outcomes = []
+    book, retry = tmp_path / "exact.yml", tmp_path / "exact.retry"
+    book.write_text(json.dumps(EXACT))
+    hosts = inventory(lab, 3)
+    for strategy in (STOCK, CANDIDATE):
+        options: dict[str, Any] = {"retry_files_enabled": True, "retry_files_save_path": tmp_path}
+        outcomes.append(run(lab, strategy, book, hosts, args=["--forks", "1", "--diff"], **options))
+        assert retry.read_text() == "host02\n"
+        retry.unlink()
+
+    stock, ours = outcomes
+    assert ours.run.rc == stock.run.rc
+    assert lines(ours.run.stdout) == lines(stock.run.stdout)
+    assert lines(ours.run.stderr) == lines(stock.run.stderr)
+    Pair(stock, ours).assert_native()
+
+
+@pytest.mark.parametrize(("name", "count"), [("free", 1), ("host_pinned", 3)])
+def test_strategies_without_lockstep(lab: Lab, name: str, count: int) -> None:
+    """One host gives the same lines; several do the same things, each in its order."""
+    if CANDIDATE == STOCK:
+        pytest.skip("this compares other strategies")
+    hosts = inventory(lab, count)
+    stock, ours = (run(lab, strategy, PLAYBOOKS / "blocks.yml", hosts) for strategy in (name, f"svc_{name}"))
+
+    assert ours.run.rc == stock.run.rc, ours.run
+    if count == 1:
+        assert lines(ours.run.stdout) == lines(stock.run.stdout)
+    assert _by_host(ours) == _by_host(stock)
+    ours.assert_native()
+
+
+def _by_host(outcome: Outcome) -> dict[str, list[tuple[str, str]]]:
+    """Return each host's events with their tasks, in their order."""
+    found = defaultdict(list)
+    for event in outcome.run.events:
+        if "host" in event:
+            found[event["host"]].append((event["event"], event.get("task", "")))
+    return dict(found)
