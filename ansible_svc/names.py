@@ -6,6 +6,8 @@ from __future__ import annotations
 
 #: The service through which the controller works on a managed host.
 AGENT_SERVICE = "ansible_svc.target.agent.AgentService"
+#: How much of a digest an agent tells of each blob that it has kept from earlier runs.
+KEPT_LENGTH = 12
 #: The service that starts agents as other users of a managed host.
 BECOME_SERVICE = "ansible_svc.target.become_service.BecomeService"
 #: The service that answers for the cache directory on a managed host.

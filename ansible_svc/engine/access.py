@@ -134,15 +134,13 @@ class Access:
         self._modules.count_use(call.path)
         with self._wired(host, before) as wired:
             while True:
-                manifest, digests = host.lacks(bundle)
+                digests = host.lacks(bundle)
                 pack = self._modules.pack(digests) if digests else b""
                 self._count("bytes_sent", len(pack) + len(call.arguments))
                 answer = self._ask(
                     host,
                     "run_module",
                     bundle=bundle.name,
-                    manifest=manifest,
-                    digests=digests,
                     pack=pack,
                     interpreter=call.interpreter,
                     module=module,
@@ -151,7 +149,7 @@ class Access:
                 )
                 if "missing" not in answer:
                     break
-                if manifest is not None and not answer["missing"]:
+                if set(answer["missing"]) <= set(digests):
                     raise RuntimeError(f"the agent on {place.identity.login.host} refuses bundle {bundle.name}")
                 host.forgot(bundle, answer["missing"])
         host.holds(bundle)

@@ -8,7 +8,7 @@ import threading
 from collections.abc import Iterable
 from typing import Any
 
-from ansible_svc.names import AGENT_SERVICE
+from ansible_svc.names import AGENT_SERVICE, KEPT_LENGTH
 from ansible_svc.service import Call, call_async, notify
 from ansible_svc.services.modules import Bundle
 from ansible_svc.transport.identity import Identity
@@ -36,6 +36,9 @@ class Host:
         self._lock = threading.Lock()
         self._bundles: set[str] = set()
         self._blobs: set[str] = set()
+        # What its cache directory had when it was booted. Only beginnings of digests are told: when another blob
+        # begins alike, or is gone by now, the agent says what it lacks.
+        self._kept: set[str] = set(facts.get("kept", ()))
 
     def call_async(self, method: str, *, timeout_s: float | None = None, **arguments: Any) -> Call:
         """Call the agent; see service.call_async."""
@@ -49,31 +52,33 @@ class Host:
         """Tell the agent something that it does not answer."""
         notify(self.context, AGENT_SERVICE, method, **arguments)
 
-    def lacks(self, bundle: Bundle) -> tuple[dict[str, Any] | None, list[str]]:
-        """Return what has to travel with a run of a bundle: its manifest or None, and the digests of missing blobs.
+    def lacks(self, bundle: Bundle) -> list[str]:
+        """Return the digests of the blobs that have to travel with a run of a bundle.
 
         Two threads that ask at the same time for one new bundle both get all of it: whichever request is handled
         first on the host must be complete.
         """
         with self._lock:
             if bundle.name in self._bundles:
-                return None, []
-            seen: dict[str, None] = {}
-            for _path, digest in bundle.files:
-                if digest not in self._blobs:
-                    seen[digest] = None
-            return bundle.manifest(), list(seen)
+                return []
+            return [digest for digest in bundle.digests() if not self._has(digest)]
 
     def holds(self, bundle: Bundle) -> None:
         """Note that the agent answered a run of this bundle, so it has all of it."""
         with self._lock:
-            self._bundles.add(bundle.name)
-            self._blobs.update(digest for _path, digest in bundle.files)
+            if bundle.name not in self._bundles:
+                self._bundles.add(bundle.name)
+                self._blobs.update(bundle.digests())
 
-    def forgot(self, bundle: Bundle, digests: Iterable[str] | None) -> None:
-        """Note that the agent said it lacks these blobs of a bundle, or its manifest (None)."""
+    def forgot(self, bundle: Bundle, digests: Iterable[str]) -> None:
+        """Note that the agent said it lacks these blobs of a bundle; its manifest among them: all of them."""
         with self._lock:
             self._bundles.discard(bundle.name)
-            if digests is None:
-                digests = [digest for _path, digest in bundle.files]
-            self._blobs.difference_update(digests)
+            missing = set(digests)
+            if bundle.name in missing:
+                missing.update(bundle.digests())
+            self._blobs -= missing
+            self._kept -= {digest[:KEPT_LENGTH] for digest in missing}
+
+    def _has(self, digest: str) -> bool:
+        return digest in self._blobs or digest[:KEPT_LENGTH] in self._kept

@@ -33,7 +33,7 @@ class Bundle:
     """A built module.
 
     Attributes:
-        name: digest of the manifest.
+        name: digest of the manifest, which is a blob like its files.
         fqn, profile, shebang: see compat.module_build.AnsiballZ.
         files: (path, digest) pairs in order.
         preload: what a zygote imports beforehand.
@@ -46,9 +46,9 @@ class Bundle:
     files: tuple[tuple[str, str], ...]
     preload: tuple[str, ...] = field(default=PRELOAD)
 
-    def manifest(self) -> dict[str, Any]:
-        """Return the manifest as it crosses the wire."""
-        return {"files": [list(pair) for pair in self.files], "modules": list(self.preload)}
+    def digests(self) -> list[str]:
+        """Return the digests of all its blobs, each once, that of the manifest first."""
+        return list(dict.fromkeys((self.name, *(digest for _path, digest in self.files))))
 
 
 @dataclass(frozen=True)
@@ -109,16 +109,20 @@ class ModuleService(DeduplicatingService):
             digest = hashlib.sha256(content).hexdigest()
             files.append((relative, digest))
             blobs[digest] = content
+        preload = PRELOAD + tuple(_dotted(path) for path in parts.files if path.startswith(_PROFILES))
+        about = {"fqn": parts.fqn, "profile": parts.profile, "modules": preload, "files": files}
+        manifest = json.dumps(about, separators=(",", ":")).encode()
+        name = hashlib.sha256(manifest).hexdigest()
+        blobs[name] = manifest
         with self._lock:
             self._blobs.update(blobs)
-        identity = json.dumps([parts.fqn, parts.profile, files]).encode()
         return Bundle(
-            name=hashlib.sha256(identity).hexdigest(),
+            name=name,
             fqn=parts.fqn,
             profile=parts.profile,
             shebang=parts.shebang,
             files=tuple(files),
-            preload=PRELOAD + tuple(_dotted(path) for path in parts.files if path.startswith(_PROFILES)),
+            preload=preload,
         )
 
     def count_use(self, path: str) -> None:

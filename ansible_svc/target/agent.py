@@ -44,7 +44,7 @@ class AgentService(Service):
         super().__init__(router)
         self._router = router
         self._cache = cache or Cache(None, 0, LOG.warning)
-        self._bundles = Bundles()
+        self._bundles = Bundles(self._cache.blobs)
         self._files: FileWriter | None = None
         self._preparations = Preparations(self._writer)
         self._spawner: Spawner | None = None
@@ -82,8 +82,6 @@ class AgentService(Service):
     @arg_spec(
         {
             "bundle": str,
-            "manifest": (dict, type(None)),
-            "digests": list,
             "pack": bytes,
             "interpreter": str,
             "module": dict,
@@ -95,8 +93,6 @@ class AgentService(Service):
     def run_module(
         self,
         bundle: str,
-        manifest: dict[str, Any] | None,
-        digests: list[str],
         pack: bytes,
         interpreter: str,
         module: dict[str, Any],
@@ -108,7 +104,8 @@ class AgentService(Service):
         """Run one Ansible module in a runner of its own.
 
         Parameters:
-            bundle, manifest, digests, pack: see Bundles.add.
+            bundle: its name.
+            pack: blobs that it may lack here, see Bundles.add.
             interpreter: path of the Python to run it with.
             module: fqn, name, profile, env, cwd, nofile (see runner.run_and_leave).
             arguments: JSON with ANSIBLE_MODULE_ARGS.
@@ -116,13 +113,13 @@ class AgentService(Service):
             timed: say how long it took.
 
         Returns {"rc", "out", "err"}, if timed with "took": [seconds to make ready, seconds it ran]; or {"missing":
-        digests or None} when it lacks parts of the bundle, or {"unusable": reason} when that interpreter cannot serve
-        as a zygote. In both cases the module was not started.
+        digests} when it lacks parts of the bundle (its name: everything), or {"unusable": reason} when that interpreter
+        cannot serve as a zygote. In both cases the module was not started.
         """
         clock = Clock() if timed else None
-        self._bundles.add(bundle, manifest, digests, pack)
+        self._bundles.add(pack)
         missing = self._bundles.missing(bundle)
-        if missing is None or missing:
+        if missing:
             return {"missing": missing}
         self._preparations.carry_out(before, request)
         if clock is not None:
@@ -131,6 +128,7 @@ class AgentService(Service):
             zygote = self._ready().zygote(interpreter, self._bundles.files(bundle))
         except OSError as error:
             return _interpreter_failure(interpreter, error)
+        parts = self._bundles.parts_for(bundle, zygote)
         answer = Deferred()
 
         def finished(outcome: Outcome) -> None:
@@ -144,11 +142,12 @@ class AgentService(Service):
                 dict(module, op="run", bundle=bundle),
                 arguments,
                 finished,
-                before=lambda: self._bundles.frames_for(bundle, zygote),
+                before=lambda: self._bundles.frames_for(bundle, zygote, parts),
             )
         except ZygoteGone as gone:
             return {"unusable": str(gone)}
         request.on_cancel(lambda: zygote.kill(number))
+        self._bundles.keep()
         return answer
 
     @expose(policy=AllowParents(), wants_request=True)

@@ -56,6 +56,7 @@ def begin(
     pool.add(agent)
     pool.add(CacheService(econtext.router, cache))
     pool.add(BecomeService(econtext.router, econtext, cache, archive))
+    facts["kept"] = cache.kept()
     facts["warm"] = warm
     facts["cache"] = cache.directory
     facts["problems"] = problems

@@ -2,15 +2,18 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """What an agent knows of bundles: their manifests and the blobs they are made of.
 
-A *manifest* is an ordered list of (path, digest) pairs and is named by its own digest.
+A *manifest* is a blob like the others, and the bundle is named by its digest: JSON with "files", an ordered list of
+[path, digest], and "modules", what a zygote imports beforehand. All blobs are kept in the agent's store, the cache
+directory included, so that an agent may well know bundles which it was never sent.
 """
 
 from __future__ import annotations
 
-import hashlib
+import json
 import threading
 import zlib
 
+from ansible_svc.store import StoreFullError, digest_bytes
 from ansible_svc.target.frames import encode
 from ansible_svc.target.spawner import Zygote
 
@@ -18,79 +21,121 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
+    from ansible_svc.store.layered import LayeredStore
+
 
 class Bundles:
-    """The manifests and blobs that this agent was given.
+    """The bundles that this agent was given, or finds in its store.
 
-    Threads: any. Guarded by ``_lock``: both tables.
+    Threads: any; those that reach the disk block for it. Guarded by ``_lock``: the tables.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, store: LayeredStore) -> None:
+        self._store = store
         self._lock = threading.Lock()
         self._manifests: dict[str, dict[str, Any]] = {}
-        self._blobs: dict[str, bytes] = {}
+        self._complete: set[str] = set()
+        self._to_keep: dict[str, bytes] = {}
 
-    def add(self, name: str, manifest: dict[str, Any] | None, digests: list[str], pack: bytes) -> None:
-        """Keep what came with a request.
+    def add(self, pack: bytes) -> None:
+        """Take blobs that came with a request; ``keep`` puts them on disk.
 
         Parameters:
-            name: the bundle's name.
-            manifest: "files" (list of [path, digest]) and "modules" (names that a zygote imports beforehand), or None
-                when it was sent before.
-            digests: digests of the blobs in the pack, in order.
-            pack: zlib-compressed; each blob preceded by its length as four bytes, big endian.
+            pack: zlib-compressed; each blob preceded by its length as four bytes, big endian. b"" for none.
 
-        Raises ValueError when a blob is not what its digest says.
+        Raises ValueError when it is not such a pack; then none of it is taken.
         """
-        blobs: dict[str, bytes] = {}
-        if digests:
-            try:
-                data = zlib.decompress(pack)
-            except zlib.error as error:
-                raise ValueError("the pack of bundle %s cannot be read: %s" % (name, error)) from error
-            start = 0
-            for digest in digests:
-                end = start + 4 + int.from_bytes(data[start : start + 4], "big")
-                blob = data[start + 4 : end]
-                if hashlib.sha256(blob).hexdigest() != digest:
-                    raise ValueError("a blob of bundle %s does not have its digest %s" % (name, digest))
-                blobs[digest] = blob
-                start = end
+        if not pack:
+            return
+        blobs = {digest_bytes(blob): blob for blob in _unpack(pack)}
+        for digest, blob in blobs.items():
+            self._store.memory.add_verified(digest, blob)
         with self._lock:
-            self._blobs.update(blobs)
-            if manifest is not None:
-                self._manifests[name] = manifest
+            self._to_keep.update(blobs)
 
-    def missing(self, name: str) -> list[str] | None:
-        """Return the digests that a bundle still lacks; None when even its manifest is unknown."""
+    def keep(self) -> None:
+        """Put what was added on disk, too. Apart, so that no module has to wait for the disk."""
         with self._lock:
-            manifest = self._manifests.get(name)
-            if manifest is None:
-                return None
-            return [digest for _path, digest in manifest["files"] if digest not in self._blobs]
+            blobs, self._to_keep = self._to_keep, {}
+        if self._store.disk is not None:
+            for digest, blob in blobs.items():
+                self._store.disk.add_verified(digest, blob)
+
+    def missing(self, name: str) -> list[str]:
+        """Return the digests of the blobs that a bundle lacks; only its own name when its manifest is not here."""
+        if name in self._complete:
+            return []
+        manifest = self._manifests.get(name)
+        if manifest is None:
+            blob = self._store.get(name)
+            if blob is None:
+                return [name]
+            manifest = json.loads(blob)
+        digests = dict.fromkeys(digest for _path, digest in manifest["files"])
+        missing = [digest for digest in digests if self._store.get(digest) is None]
+        with self._lock:
+            self._manifests[name] = manifest
+            if not missing:
+                self._complete.add(name)
+        return missing
 
     def files(self, name: str) -> dict[str, str]:
         """Return a known bundle as path -> digest."""
-        with self._lock:
-            return dict(self._manifests[name]["files"])
+        return dict(self._manifests[name]["files"])
 
-    def frames_for(self, name: str, zygote: Zygote) -> bytes:
+    def parts_for(self, name: str, zygote: Zygote) -> dict[str, bytes]:
+        """Return the blobs of a complete bundle, by digest; none when a zygote holds all of it already.
+
+        Raises StoreFullError when memory had to give blobs up since ``missing`` was asked, and no disk has them.
+        """
+        if name in zygote.bundles:
+            return {}
+        parts = {}
+        for digest in self.files(name).values():
+            blob = self._store.get(digest)
+            if blob is None:
+                with self._lock:
+                    self._complete.discard(name)
+                raise StoreFullError("the agent's memory is too small for bundle %s" % name)
+            parts[digest] = blob
+        return parts
+
+    def frames_for(self, name: str, zygote: Zygote, parts: dict[str, bytes]) -> bytes:
         """Return the frames that teach a zygote a bundle which it does not hold yet (b"" when it does).
 
         Called by Zygote.start under its order lock, so that what is noted here as sent is sent next.
+
+        Parameters:
+            name: the bundle.
+            zygote: the zygote.
+            parts: what ``parts_for`` returned for the two.
         """
         if name in zygote.bundles:
             return b""
-        with self._lock:
-            manifest = self._manifests[name]
-            files = dict(manifest["files"])
-            new = {digest: self._blobs[digest] for digest in files.values() if digest not in zygote.blobs}
+        files = self.files(name)
+        new = {digest: parts[digest] for digest in files.values() if digest not in zygote.blobs}
         frames = encode(
             {"op": "blobs", "digests": [[digest, len(blob)] for digest, blob in new.items()]}, b"".join(new.values())
         )
         frames += encode({"op": "bundle", "id": name, "files": files})
         if not zygote.bundles:
-            frames += encode({"op": "base", "bundle": name, "modules": manifest["modules"]})
+            frames += encode({"op": "base", "bundle": name, "modules": self._manifests[name]["modules"]})
         zygote.blobs.update(new)
         zygote.bundles.add(name)
         return frames
+
+
+def _unpack(pack: bytes) -> list[bytes]:
+    try:
+        data = zlib.decompress(pack)
+    except zlib.error as error:
+        raise ValueError("a pack of blobs cannot be read: %s" % error) from error
+    blobs = []
+    start = 0
+    while start < len(data):
+        begins = start + 4
+        start = begins + int.from_bytes(data[start:begins], "big")
+        blobs.append(data[begins:start])
+    if start != len(data):
+        raise ValueError("a pack of blobs is cut off")
+    return blobs

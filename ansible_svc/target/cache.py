@@ -18,6 +18,7 @@ from __future__ import annotations
 import os
 import stat
 
+from ansible_svc.names import KEPT_LENGTH
 from ansible_svc.store.disk import DiskStore
 from ansible_svc.store.layered import LayeredStore
 from ansible_svc.store.memory import MemoryStore
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
 
 #: Module code that an agent keeps in memory.
 MEMORY_BYTES = 64 << 20
+# How many blobs are told of when a connection is made.
+_KEPT_TOLD = 2000
 _BOOT_PREFIX = "boot-"
 _BOOT_FILES_KEPT = 6
 
@@ -74,6 +77,10 @@ class Cache:
             self._report("cannot use the cache directory %s: %s" % (path, error.strerror or error))
             return None
         return path
+
+    def kept(self) -> list[str]:
+        """Return the beginnings of the digests of blobs that are there from earlier runs, as far as they fit."""
+        return [] if self.disk is None else [digest[:KEPT_LENGTH] for digest in self.disk.digests(_KEPT_TOLD)]
 
     def keep_boot_file(self, name: str, content: bytes) -> None:
         """Keep the agent's compiled code for the next agent, and the newest few of earlier ones."""

@@ -43,13 +43,11 @@ class Agent:
 
     def start_module(self, bench: Bench, module: Module, interpreter: str) -> queue.SimpleQueue[Any]:
         files = [[path, digest_bytes(content)] for path, content in module.parts.files.items()]
-        blobs = {digest_bytes(content): content for content in module.parts.files.values()}
+        manifest = json.dumps({"files": files, "modules": ["ansible.module_utils.basic"]}).encode()
         return self.ask(
             "run_module",
-            bundle=module.name,
-            manifest={"files": files, "modules": ["ansible.module_utils.basic"]},
-            digests=list(blobs),
-            pack=bench.pack(blobs.values()),
+            bundle=digest_bytes(manifest),
+            pack=bench.pack([manifest, *module.parts.files.values()]),
             interpreter=interpreter,
             module={
                 "fqn": module.parts.fqn,

@@ -25,7 +25,7 @@ def host() -> Host:
 
 
 def test_a_new_host_lacks_everything(host: Host) -> None:
-    assert host.lacks(ONE) == (ONE.manifest(), ["a", "b"])
+    assert host.lacks(ONE) == ["one", "a", "b"]
 
 
 def test_asking_does_not_change_what_is_lacking(host: Host) -> None:
@@ -35,34 +35,38 @@ def test_asking_does_not_change_what_is_lacking(host: Host) -> None:
 
 def test_what_is_there_is_not_sent_again(host: Host) -> None:
     host.holds(ONE)
-    assert host.lacks(ONE) == (None, [])
-    assert host.lacks(TWO) == (TWO.manifest(), ["c"])
+    assert host.lacks(ONE) == []
+    assert host.lacks(TWO) == ["two", "c"]
     host.holds(TWO)
-    assert host.lacks(TWO) == (None, [])
+    assert host.lacks(TWO) == []
 
 
 def test_a_digest_of_two_files_is_sent_once(host: Host) -> None:
-    assert host.lacks(bundle("x", "e", "e", "f"))[1] == ["e", "f"]
+    assert host.lacks(bundle("x", "e", "e", "f")) == ["x", "e", "f"]
 
 
 def test_what_was_forgotten_is_sent_again(host: Host) -> None:
     host.holds(ONE)
     host.holds(TWO)
     host.forgot(ONE, ["a"])
-    assert host.lacks(ONE) == (ONE.manifest(), ["a"])
-    assert host.lacks(TWO) == (None, [])
+    assert host.lacks(ONE) == ["a"]
+    assert host.lacks(TWO) == []
 
 
 def test_an_agent_that_knows_nothing_gets_everything(host: Host) -> None:
     host.holds(ONE)
-    host.forgot(ONE, None)
-    assert host.lacks(ONE) == (ONE.manifest(), ["a", "b"])
+    host.forgot(ONE, ["one"])
+    assert host.lacks(ONE) == ["one", "a", "b"]
 
 
-def test_a_manifest_crosses_the_wire_as_plain_lists() -> None:
-    manifest = ONE.manifest()
-    assert manifest["files"] == [["one/a.py", "a"], ["one/b.py", "b"]]
-    assert manifest["modules"][:2] == [
-        "ansible.module_utils._internal._ansiballz._loader",
-        "ansible.module_utils.basic",
-    ]
+def test_what_a_cache_has_kept_is_not_sent_until_the_agent_lacks_it() -> None:
+    digests = [letter * 64 for letter in "abc"]
+    both = bundle("d" * 64, *digests)
+    host = Host(Identity(LocalLogin()), None, {"kept": ["d" * 12, "a" * 12, "c" * 12]})
+    assert host.lacks(both) == [digests[1]]
+    host.forgot(both, [digests[2]])
+    assert host.lacks(both) == digests[1:]
+    host.forgot(both, [both.name])
+    assert host.lacks(both) == [both.name, *digests]
+    host.holds(both)
+    assert host.lacks(both) == []

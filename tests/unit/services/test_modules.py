@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import threading
 import zlib
 from collections.abc import Iterator
@@ -259,3 +260,16 @@ def test_modules_of_ansible_core_share_most_of_their_files(
     )
     [blob] = unpack(stage.service.pack([files["ansible/module_utils/basic.py"]]))
     assert digest(blob) == files["ansible/module_utils/basic.py"]
+
+
+def test_a_bundle_is_named_by_its_manifest_which_is_one_of_its_blobs(stage: Stage, builds: Builds) -> None:
+    builds.go_on.set()
+    bundle = stage.bundle()
+    assert bundle is not None
+    assert bundle.digests()[0] == bundle.name
+    assert len(bundle.digests()) == 1 + len({digest for _path, digest in bundle.files})
+    [manifest] = unpack(stage.service.pack([bundle.name]))
+    assert hashlib.sha256(manifest).hexdigest() == bundle.name
+    about = json.loads(manifest)
+    assert about["files"] == [list(pair) for pair in bundle.files]
+    assert about["modules"] == list(bundle.preload)

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import errno
 import hashlib
+import json
 import os
 import subprocess
 import sys
@@ -25,8 +26,12 @@ from ansible_svc.target.spawner import Outcome, ZygoteGone
 PATIENCE_S = 20
 CODE = b"code"
 DIGEST = hashlib.sha256(CODE).hexdigest()
-PACK = zlib.compress(len(CODE).to_bytes(4, "big") + CODE)
-MANIFEST = {"files": [["ansible/modules/x.py", DIGEST]], "modules": ["base"]}
+MANIFEST = json.dumps({"files": [["ansible/modules/x.py", DIGEST]], "modules": ["base"]}).encode()
+NAME = hashlib.sha256(MANIFEST).hexdigest()
+
+
+def pack(*blobs: bytes) -> bytes:
+    return zlib.compress(b"".join(len(blob).to_bytes(4, "big") + blob for blob in blobs))
 
 
 class FakeZygote:
@@ -88,10 +93,8 @@ class Stage:
 
     def run(self, **changed: Any) -> Any:
         options = {
-            "bundle": "one",
-            "manifest": MANIFEST,
-            "digests": [DIGEST],
-            "pack": PACK,
+            "bundle": NAME,
+            "pack": pack(MANIFEST, CODE),
             "interpreter": "/usr/bin/python3",
             "module": {"fqn": "ansible.modules.x"},
             "arguments": b"{}",
@@ -149,7 +152,7 @@ def test_a_module_runs_with_what_was_sent(stage: Stage) -> None:
     deferred = stage.run()
     assert stage.spawner.asked == [("/usr/bin/python3", {"ansible/modules/x.py": DIGEST})]
     [(header, body)] = stage.spawner.fake.started
-    assert header == {"op": "run", "bundle": "one", "fqn": "ansible.modules.x"}
+    assert header == {"op": "run", "bundle": NAME, "fqn": "ansible.modules.x"}
     assert body == b"{}"
     assert not deferred.done()
     stage.spawner.fake.finished(Outcome(3, b"out", b"err"))
@@ -159,17 +162,17 @@ def test_a_module_runs_with_what_was_sent(stage: Stage) -> None:
 @pytest.mark.parametrize(
     ("sent", "missing"),
     [
-        ({"manifest": None, "digests": [], "pack": b""}, None),
-        ({"digests": [], "pack": b""}, [DIGEST]),
-        ({"manifest": None}, None),
+        (b"", [NAME]),
+        (pack(MANIFEST), [DIGEST]),
+        (pack(CODE), [NAME]),
     ],
     ids=["nothing", "manifest only", "blobs only"],
 )
 def test_what_is_missing_is_said_before_anything_is_done(
-    stage: Stage, tmp_path: Path, sent: dict[str, Any], missing: Any
+    stage: Stage, tmp_path: Path, sent: bytes, missing: list[str]
 ) -> None:
     before = [{"do": "mkdir", "path": str(tmp_path / "made"), "mode": 0o700, "own": False}]
-    assert stage.run(**sent, before=before) == {"missing": missing}
+    assert stage.run(pack=sent, before=before) == {"missing": missing}
     assert (stage.spawner.asked, stage.spawner.fake.started) == ([], [])
     assert not (tmp_path / "made").exists()
     stage.run(before=before)
@@ -178,14 +181,12 @@ def test_what_is_missing_is_said_before_anything_is_done(
 
 def test_what_was_sent_once_need_not_be_sent_again(stage: Stage) -> None:
     stage.run()
-    assert stage.run(manifest=None, digests=[], pack=b"").done() is False
+    assert stage.run(pack=b"").done() is False
     assert len(stage.spawner.fake.started) == 2
 
 
-def test_a_blob_with_a_wrong_digest_is_refused(stage: Stage) -> None:
-    wrong = hashlib.sha256(b"other").hexdigest()
-    with pytest.raises(ValueError, match="digest"):
-        stage.run(manifest={"files": [["x.py", wrong]], "modules": []}, digests=[wrong])
+def test_other_code_does_not_run_in_the_place_of_what_was_named(stage: Stage) -> None:
+    assert stage.run(pack=pack(MANIFEST, b"other code")) == {"missing": [DIGEST]}
     assert stage.spawner.fake.started == []
 
 

@@ -5,12 +5,15 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import zlib
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from ansible_svc.store import DiskStore, LayeredStore, MemoryStore, StoreFullError
 from ansible_svc.target.bundles import Bundles
 from ansible_svc.target.frames import FrameReader
 
@@ -27,119 +30,166 @@ def pack(*blobs: bytes) -> bytes:
     return zlib.compress(b"".join(len(blob).to_bytes(4, "big") + blob for blob in blobs))
 
 
-def manifest(*files: tuple[str, bytes], modules: tuple[str, ...] = ("base",)) -> dict[str, Any]:
-    return {"files": [[path, digest(content)] for path, content in files], "modules": list(modules)}
+def manifest(*files: tuple[str, bytes], modules: tuple[str, ...] = ("base",)) -> bytes:
+    return json.dumps(
+        {"files": [[path, digest(content)] for path, content in files], "modules": list(modules)}
+    ).encode()
 
 
 ONE = manifest(("shared.py", SHARED), ("first.py", FIRST))
 TWO = manifest(("shared.py", SHARED), ("second.py", SECOND), modules=("other",))
+FIRST_NAME, SECOND_NAME = digest(ONE), digest(TWO)
 
 
 def a_zygote() -> Any:
     return SimpleNamespace(bundles=set(), blobs=set())
 
 
-def read(frames: bytes) -> list[tuple[dict[str, Any], bytes]]:
-    return FrameReader().feed(frames)
+def frames(bundles: Bundles, name: str, zygote: Any) -> list[tuple[dict[str, Any], bytes]]:
+    return FrameReader().feed(bundles.frames_for(name, zygote, bundles.parts_for(name, zygote)))
+
+
+def in_memory(limit_bytes: int = 1 << 20) -> Bundles:
+    return Bundles(LayeredStore(MemoryStore(limit_bytes)))
+
+
+def on_disk(folder: Path) -> Bundles:
+    return Bundles(LayeredStore(MemoryStore(1 << 20), DiskStore(folder, 1 << 20)))
 
 
 @pytest.fixture
 def bundles() -> Bundles:
-    bundles = Bundles()
-    bundles.add("one", ONE, [digest(SHARED), digest(FIRST)], pack(SHARED, FIRST))
+    bundles = in_memory()
+    bundles.add(pack(ONE, SHARED, FIRST))
     return bundles
 
 
-def test_missing_answers_for_an_unknown_manifest() -> None:
-    assert Bundles().missing("one") is None
+def test_missing_answers_with_the_name_of_an_unknown_bundle() -> None:
+    assert in_memory().missing(FIRST_NAME) == [FIRST_NAME]
 
 
 def test_missing_answers_with_what_has_not_come(bundles: Bundles) -> None:
-    assert bundles.missing("one") == []
-    bundles.add("two", TWO, [], b"")
-    assert bundles.missing("two") == [digest(SECOND)]
-    bundles.add("two", None, [digest(SECOND)], pack(SECOND))
-    assert bundles.missing("two") == []
+    assert bundles.missing(FIRST_NAME) == []
+    bundles.add(pack(TWO))
+    assert bundles.missing(SECOND_NAME) == [digest(SECOND)]
+    bundles.add(pack(SECOND))
+    assert bundles.missing(SECOND_NAME) == []
 
 
 def test_blobs_may_come_before_their_manifest() -> None:
-    bundles = Bundles()
-    bundles.add("one", None, [digest(SHARED), digest(FIRST)], pack(SHARED, FIRST))
-    assert bundles.missing("one") is None
-    bundles.add("one", ONE, [], b"")
-    assert bundles.missing("one") == []
+    bundles = in_memory()
+    bundles.add(pack(SHARED, FIRST))
+    assert bundles.missing(FIRST_NAME) == [FIRST_NAME]
+    bundles.add(pack(ONE))
+    assert bundles.missing(FIRST_NAME) == []
 
 
 def test_files(bundles: Bundles) -> None:
-    assert bundles.files("one") == {"shared.py": digest(SHARED), "first.py": digest(FIRST)}
-    bundles.files("one").clear()
-    assert bundles.files("one") != {}
+    bundles.missing(FIRST_NAME)
+    assert bundles.files(FIRST_NAME) == {"shared.py": digest(SHARED), "first.py": digest(FIRST)}
+    bundles.files(FIRST_NAME).clear()
+    assert bundles.files(FIRST_NAME) != {}
 
 
 @pytest.mark.parametrize("blob", [b"", b"\0" * 300_000, bytes(range(256))], ids=["empty", "large", "binary"])
 def test_any_blob_passes(blob: bytes) -> None:
-    bundles = Bundles()
-    bundles.add("one", manifest(("x", blob)), [digest(blob)], pack(blob))
-    assert bundles.missing("one") == []
-    assert read(bundles.frames_for("one", a_zygote()))[0] == (
+    bundles = in_memory()
+    about = manifest(("x", blob))
+    bundles.add(pack(about, blob))
+    assert bundles.missing(digest(about)) == []
+    assert frames(bundles, digest(about), a_zygote())[0] == (
         {"op": "blobs", "digests": [[digest(blob), len(blob)]]},
         blob,
     )
 
 
+def test_other_content_is_another_blob() -> None:
+    bundles = in_memory()
+    bundles.add(pack(ONE, SHARED, b"something else"))
+    assert bundles.missing(FIRST_NAME) == [digest(FIRST)]
+
+
 @pytest.mark.parametrize(
     "data",
     [
-        pack(SHARED, b"something else"),
-        pack(SHARED),
-        zlib.compress(b""),
         zlib.compress((1 << 31).to_bytes(4, "big") + SHARED),
+        zlib.compress(b"\0\0"),
         b"not even compressed",
         pack(SHARED, FIRST)[:-8],
     ],
-    ids=["other content", "too few", "nothing", "wrong length", "garbage", "cut off"],
+    ids=["wrong length", "no length", "garbage", "cut off"],
 )
-def test_what_is_not_what_its_digest_says_is_refused_as_a_whole(data: bytes) -> None:
-    bundles = Bundles()
-    with pytest.raises(ValueError, match="bundle one"):
-        bundles.add("one", ONE, [digest(SHARED), digest(FIRST)], data)
-    assert bundles.missing("one") is None
-    bundles.add("one", ONE, [], b"")
-    assert bundles.missing("one") == [digest(SHARED), digest(FIRST)]
+def test_what_is_no_pack_is_refused_as_a_whole(data: bytes) -> None:
+    bundles = in_memory()
+    with pytest.raises(ValueError, match="pack of blobs"):
+        bundles.add(data)
+    bundles.add(pack(ONE))
+    assert bundles.missing(FIRST_NAME) == [digest(SHARED), digest(FIRST)]
+
+
+def test_another_agent_finds_it_on_disk(tmp_path: Path) -> None:
+    first = on_disk(tmp_path / "blobs")
+    first.add(pack(ONE, SHARED, FIRST))
+    assert on_disk(tmp_path / "blobs").missing(FIRST_NAME) == [FIRST_NAME]
+    first.keep()
+    second = on_disk(tmp_path / "blobs")
+    assert second.missing(FIRST_NAME) == []
+    assert frames(second, FIRST_NAME, a_zygote())[0][1] == SHARED + FIRST
+
+
+def test_a_blob_that_is_broken_on_disk_is_missing(tmp_path: Path) -> None:
+    first = on_disk(tmp_path / "blobs")
+    first.add(pack(ONE, SHARED, FIRST))
+    first.keep()
+    (tmp_path / "blobs" / digest(FIRST)).write_bytes(b"broken")
+    assert on_disk(tmp_path / "blobs").missing(FIRST_NAME) == [digest(FIRST)]
+
+
+def test_a_memory_that_is_too_small_is_an_error_and_no_wrong_answer() -> None:
+    bundles = in_memory(len(ONE) + len(SHARED) + len(FIRST))
+    bundles.add(pack(ONE, SHARED, FIRST))
+    assert bundles.missing(FIRST_NAME) == []
+    bundles.add(pack(TWO))
+    with pytest.raises(StoreFullError):
+        bundles.parts_for(FIRST_NAME, a_zygote())
+    assert bundles.missing(FIRST_NAME) != []
 
 
 def test_a_new_zygote_is_told_everything_and_what_to_import(bundles: Bundles) -> None:
-    zygote = a_zygote()
-    assert read(bundles.frames_for("one", zygote)) == [
+    bundles.missing(FIRST_NAME)
+    assert frames(bundles, FIRST_NAME, a_zygote()) == [
         (
             {"op": "blobs", "digests": [[digest(SHARED), len(SHARED)], [digest(FIRST), len(FIRST)]]},
             SHARED + FIRST,
         ),
-        ({"op": "bundle", "id": "one", "files": bundles.files("one")}, b""),
-        ({"op": "base", "bundle": "one", "modules": ["base"]}, b""),
+        ({"op": "bundle", "id": FIRST_NAME, "files": bundles.files(FIRST_NAME)}, b""),
+        ({"op": "base", "bundle": FIRST_NAME, "modules": ["base"]}, b""),
     ]
 
 
 def test_a_zygote_is_told_only_what_is_new(bundles: Bundles) -> None:
     zygote = a_zygote()
-    bundles.frames_for("one", zygote)
-    assert bundles.frames_for("one", zygote) == b""
-    bundles.add("two", TWO, [digest(SECOND)], pack(SECOND))
-    assert read(bundles.frames_for("two", zygote)) == [
+    bundles.missing(FIRST_NAME)
+    frames(bundles, FIRST_NAME, zygote)
+    assert frames(bundles, FIRST_NAME, zygote) == []
+    bundles.add(pack(TWO, SECOND))
+    assert bundles.missing(SECOND_NAME) == []
+    assert frames(bundles, SECOND_NAME, zygote) == [
         ({"op": "blobs", "digests": [[digest(SECOND), len(SECOND)]]}, SECOND),
-        ({"op": "bundle", "id": "two", "files": bundles.files("two")}, b""),
+        ({"op": "bundle", "id": SECOND_NAME, "files": bundles.files(SECOND_NAME)}, b""),
     ]
-    assert bundles.frames_for("two", zygote) == b""
+    assert frames(bundles, SECOND_NAME, zygote) == []
 
 
 def test_every_zygote_is_told_for_itself(bundles: Bundles) -> None:
-    first, second = a_zygote(), a_zygote()
-    assert bundles.frames_for("one", first) == bundles.frames_for("one", second) != b""
+    bundles.missing(FIRST_NAME)
+    assert frames(bundles, FIRST_NAME, a_zygote()) == frames(bundles, FIRST_NAME, a_zygote()) != []
 
 
 def test_content_that_has_two_paths_is_sent_once() -> None:
-    bundles = Bundles()
-    bundles.add("one", manifest(("a/__init__.py", b""), ("b/__init__.py", b"")), [digest(b"")], pack(b""))
-    assert bundles.missing("one") == []
-    header, body = read(bundles.frames_for("one", a_zygote()))[0]
+    bundles = in_memory()
+    about = manifest(("a/__init__.py", b""), ("b/__init__.py", b""))
+    bundles.add(pack(about, b""))
+    assert bundles.missing(digest(about)) == []
+    header, body = frames(bundles, digest(about), a_zygote())[0]
     assert (header["digests"], body) == ([[digest(b""), 0]], b"")
