@@ -7,7 +7,7 @@ name: svc_local
 short_description: Works on the controller through the shared service pool
 description:
   - Under one of the svc strategies, works on the controller through an agent process, with the same meaning as P(ansible.builtin.local#connection).
-author: The ansible_svc project
+author: The ansible_svc project (!UNKNOWN)
 version_added: 0.1.0
 notes:
   - The svc strategies use it in the place of P(ansible.builtin.local#connection) as well; naming it is never necessary.
@@ -60,7 +60,18 @@ EXAMPLES = """
 
 from ansible.plugins.connection import local as stock
 
-from ansible_svc.engine.stock_connection import tell_when_plain
+try:
+    from ansible_svc.engine.stock_connection import tell_when_plain
+except ModuleNotFoundError as error:
+    from ansible.errors import AnsibleError
+
+    _missing = AnsibleError(
+        f"The connection svc_local needs the Python package ansible-svc beside ansible-core ({error}): pip install ansible-svc"
+    )
+
+    def tell_when_plain(name: str, stock: str) -> None:
+        """Stand in for the package that is not installed."""
+        raise _missing
 
 
 class Connection(stock.Connection):

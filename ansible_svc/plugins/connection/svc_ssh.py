@@ -9,7 +9,7 @@ description:
   - Under one of the svc strategies, keeps one ssh connection to every host for the whole run and works there through an agent that calls back
     into the pool of the C(ansible-playbook) process.
   - Takes the options and variables of P(ansible.builtin.ssh#connection), so that an inventory needs no change.
-author: The ansible_svc project
+author: The ansible_svc project (!UNKNOWN)
 version_added: 0.1.0
 notes:
   - The svc strategies use it in the place of P(ansible.builtin.ssh#connection) as well; naming it is never necessary.
@@ -393,7 +393,18 @@ EXAMPLES = """
 
 from ansible.plugins.connection import ssh as stock
 
-from ansible_svc.engine.stock_connection import tell_when_plain
+try:
+    from ansible_svc.engine.stock_connection import tell_when_plain
+except ModuleNotFoundError as error:
+    from ansible.errors import AnsibleError
+
+    _missing = AnsibleError(
+        f"The connection svc_ssh needs the Python package ansible-svc beside ansible-core ({error}): pip install ansible-svc"
+    )
+
+    def tell_when_plain(name: str, stock: str) -> None:
+        """Stand in for the package that is not installed."""
+        raise _missing
 
 
 class Connection(stock.Connection):

@@ -10,7 +10,7 @@ description:
   - The first play starts a pool of services inside the C(ansible-playbook) process. Managed hosts stay connected and call back into it,
     so that every module is built once and every file is read once, however many hosts need it.
   - Tasks run on threads of that process. What cannot run there runs in a forked worker, or as ansible-core itself would run it; C(-v) tells why.
-author: The ansible_svc project
+author: The ansible_svc project (!UNKNOWN)
 version_added: 0.1.0
 notes:
   - C(ssh) and C(local) connections are taken over, under their short and their fully qualified names, and so is becoming another user by C(sudo).
@@ -80,7 +80,20 @@ EXAMPLES = """
 
 from ansible.plugins.strategy.free import StrategyModule as Stock
 
-from ansible_svc.engine.strategy import NativeStrategy
+try:
+    from ansible_svc.engine.strategy import NativeStrategy
+except ModuleNotFoundError as error:
+    from ansible.errors import AnsibleError
+
+    _missing = AnsibleError(
+        f"The strategy svc_free needs the Python package ansible-svc beside ansible-core ({error}): pip install ansible-svc"
+    )
+
+    class NativeStrategy:  # type: ignore[no-redef]
+        """Stand in for the engine that is not installed."""
+
+        def __init__(self, _tqm: object) -> None:
+            raise _missing
 
 
 class StrategyModule(NativeStrategy, Stock):
