@@ -155,7 +155,7 @@ class ContextService(Service):
             context = self._router._connect(
                 LocalConnection,
                 name="local",
-                boot=self._boot(candidates),
+                boot=self._boot(candidates, packed=False),
                 remote_name="ansible-svc",
                 connect_timeout=_BOOT_TIMEOUT_S,
                 unidirectional=True,
@@ -169,18 +169,28 @@ class ContextService(Service):
             raise ConnectFailed(f"Connection to {identity.login.host} closed.")
         return host
 
-    def _boot(self, candidates: Sequence[str]) -> Boot:
-        """Return what agents are booted with; what they run is packed when the first one is."""
+    def _boot(self, candidates: Sequence[str], packed: bool) -> Boot:
+        """Return what agents are booted with; what they run is packed into an archive when the first one is.
+
+        Parameters:
+            candidates: see ``host``.
+            packed: make messages small, since there is a network in between.
+        """
         with self._archives_lock:
             if self._archives is None:
                 self._archives = archives(self.cache.directory)
         made = self._archives
         return Boot(
-            made.first_stage, made.agent.digest, made.agent.packed, self.cache.directory, self._settings(candidates)
+            made.first_stage,
+            made.agent.digest,
+            made.agent.packed,
+            self.cache.directory,
+            self._settings(candidates, packed),
         )
 
-    def _settings(self, candidates: Sequence[str]) -> dict[str, Any]:
+    def _settings(self, candidates: Sequence[str], packed: bool) -> dict[str, Any]:
         return {
+            "packed": packed,
             "candidates": list(candidates),
             "packages": list(_ACTIVATED),
             "threads": _AGENT_THREADS,
@@ -219,7 +229,7 @@ class ContextService(Service):
             return self._router._connect(
                 SshConnection,
                 name=f"ssh.{login.host}",
-                boot=self._boot(candidates),
+                boot=self._boot(candidates, packed=True),
                 argv=login.argv,
                 password=login.password,
                 prompt=login.prompt,
@@ -242,7 +252,7 @@ class ContextService(Service):
         """Have a login's agent start one as another user; its code comes from there."""
         become = identity.become
         assert become is not None
-        self._boot(candidates)
+        self._boot(candidates, packed=False)
         assert self._archives is not None
         archive = self._archives.become
         number = self._router.allocate_id()
@@ -264,7 +274,7 @@ class ContextService(Service):
                 digest=archive.digest,
                 packed=packed,
                 cache=self.cache.directory,
-                agent=self._settings(candidates),
+                agent=self._settings(candidates, packed=False),
                 options=options,
             )
             if "missing" not in answer:

@@ -20,6 +20,7 @@ from ansible_svc.target.become_service import BecomeService
 from ansible_svc.target.boot_file import content, file_name
 from ansible_svc.target.cache import Cache
 from ansible_svc.target.cache_service import CacheService
+from ansible_svc.target.line import lay_over
 from ansible_svc.target.spawner import SOURCES
 
 TYPE_CHECKING = False
@@ -38,7 +39,8 @@ def begin(
 
     Parameters:
         econtext: mitogen's ExternalContext of this process.
-        settings: "packages" and "threads" of the Pool, "candidates" (see AgentService.hello), "cache_bytes".
+        settings: "packages" and "threads" of the Pool, "candidates" (see AgentService.hello), "cache_bytes",
+            "packed" (whether messages are, see line.py).
         directory: the cache directory, or None.
         archive: the name and the content of the archive that this code is from.
         warm: it came from the cache directory.
@@ -60,6 +62,9 @@ def begin(
     facts["warm"] = warm
     facts["cache"] = cache.directory
     facts["problems"] = problems
+    if settings["packed"]:
+        stream = econtext.stream
+        lay_over(stream.protocol, lambda broker, error: stream.on_disconnect(broker))
     _write_all(econtext.stream.transmit_side.fp.fileno(), READY + json.dumps(facts).encode() + b"\n")
     if not warm:
         for name in _SOON_NEEDED:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import binascii
 import json
+import logging
 import re
 import zlib
 from typing import Any, ClassVar
@@ -18,6 +19,9 @@ from typing import Any, ClassVar
 import mitogen.parent
 
 from ansible_svc.target.first_stage import NEEDED, READY
+from ansible_svc.target.line import lay_over
+
+LOG = logging.getLogger("ansible_svc.target")
 
 #: What is written to standard error by an interpreter that is too old.
 NO_PYTHON = "ansible-svc: no python found"
@@ -81,6 +85,8 @@ class BootProtocol(mitogen.parent.BootstrapProtocol):
         connection = self.stream.conn
         connection.context.svc_facts = json.loads(line[match.end() :])
         connection._complete_connection()
+        if connection.options.boot.agent["packed"]:
+            lay_over(connection.stdio_stream.protocol, connection.on_broken_line)
         return False
 
     PATTERNS: ClassVar = [(re.compile(re.escape(NEEDED)), _on_needed), (re.compile(re.escape(READY)), _on_ready)]
@@ -104,3 +110,8 @@ class BootConnection(mitogen.parent.Connection):
         """Return the command that becomes an agent."""
         arguments: list[str] = self.options.boot.arguments(self.get_econtext_config())
         return [*self.get_python_argv(), *arguments, self.options.remote_name]
+
+    def on_broken_line(self, broker: Any, error: Exception) -> None:
+        """End the connection, because what arrives is not what an agent sends."""
+        LOG.error("%s: %s", self.stdio_stream.name, error)
+        self.stdio_stream.on_disconnect(broker)
