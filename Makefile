@@ -13,7 +13,7 @@ IN_PARALLEL = -n $(JOBS) --dist loadfile
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 export PYTHONDONTWRITEBYTECODE := 1
 
-.PHONY: help setup demo test lint unit integration integration-latest bench build clean
+.PHONY: help setup demo test lint unit integration integration-latest conformance-quick bench build clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1|/' | column -t -s '|'
@@ -24,7 +24,7 @@ setup: ## make .venv and install what is missing on the machine
 demo: setup ## run examples/site.yml with svc_linear on ten hosts of a private sshd
 	@$(PYTHON_BIN) -m scripts.demo
 
-test: lint unit integration integration-latest ## everything the gate runs
+test: lint unit integration integration-latest conformance-quick ## everything the gate runs
 
 lint: setup ## style, types, who may import whom
 	ruff check .
@@ -43,6 +43,11 @@ integration-latest: ## those of them that stand on ansible-core, with the newest
 	if [ $$status = 3 ]; then echo "no Python 3.12 or newer: not tested with ansible-core 2.21"; exit 0; fi; \
 	[ $$status = 0 ] || exit $$status; \
 	set -x; $(LATEST)/bin/python -m pytest $(IN_PARALLEL) $(DEPENDS_ON_CORE)
+
+conformance-quick: setup ## the fastest of ansible-core's own integration targets under svc_linear, where the machine can make private hosts
+	@status=0; $(PYTHON_BIN) -m tests.conformance run --subset quick --stock-later --jobs 2 || status=$$?; \
+	if [ $$status = 3 ]; then echo "not run: ansible-core's integration targets"; exit 0; fi; \
+	exit $$status
 
 bench: setup ## svc_linear beside linear and mitogen_linear, in one run (BENCH_ARGS="--hosts 10 --workload mixed")
 	$(PYTHON_BIN) -m bench.compare $(BENCH_ARGS)

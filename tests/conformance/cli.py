@@ -12,8 +12,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from tests.conformance import image as images
-from tests.conformance import report, selection
-from tests.conformance.errors import ConformanceError
+from tests.conformance import machine, report, selection
+from tests.conformance.errors import ConformanceError, UnsuitableMachineError
 from tests.conformance.results import Result, ResultFile, result_path
 from tests.conformance.runner import REPOSITORY, Limits, Runner, describe_commit
 from tests.conformance.source import cache_dir, installed_version
@@ -24,12 +24,19 @@ _DOCUMENT = REPOSITORY / "docs/conformance.md"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command; return 0, 1 when a target fails that stock passes, or 2 when the runner could not work."""
+    """Run one command.
+
+    Returns 0; 1 when a target fails that stock passes; 2 when the runner could not work; 3 when this machine cannot
+    make private hosts.
+    """
     options = _parser().parse_args(arguments)
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         result: int = options.command(options)
         return result
+    except UnsuitableMachineError as error:
+        print(f"conformance: {error}", file=sys.stderr)
+        return 3
     except ConformanceError as error:
         print(f"conformance: {error}", file=sys.stderr)
         return 2
@@ -59,6 +66,7 @@ def _parser() -> argparse.ArgumentParser:
     running.add_argument("--time-limit", type=float, default=300.0, metavar="S", help="seconds for each (default: 300)")
     running.add_argument("--nice", type=int, default=0, help="niceness of the targets (default: 0)")
     running.add_argument("--again", action="store_true", help="run stock again where its result is known")
+    running.add_argument("--stock-later", action="store_true", help="run stock only for targets that do not pass")
     running.add_argument("--stock-only", action="store_true", help="stop after the baseline")
     running.add_argument("--local", action="store_true", help="testhost is always local, as in ansible-test --local")
     running.add_argument("--strategy-plugins", metavar="DIR", help="another project's strategies, as seen inside")
@@ -92,7 +100,7 @@ def _names(options: argparse.Namespace, suite: Suite) -> list[str]:
 
 def _list(options: argparse.Namespace) -> int:
     suite = _suite(options)
-    left_out = suite.incomplete() | selection.excluded(suite.targets.values(), selection.read_rules())
+    left_out = _left_out(suite)
     image = suite.image
     stock = ResultFile(result_path(options.cache, image.core, image.python, STOCK)).results
     for name in _names(options, suite):
@@ -104,13 +112,18 @@ def _list(options: argparse.Namespace) -> int:
 
 
 def _run(options: argparse.Namespace) -> int:
+    machine.check(options.cache)
     suite = _suite(options)
-    left_out = suite.incomplete() | selection.excluded(suite.targets.values(), selection.read_rules())
+    left_out = _left_out(suite)
     names = _names(options, suite)
     applying = [name for name in names if name not in left_out]
     limits = Limits(options.jobs, options.time_limit, options.nice)
     runner = Runner(suite, options.cache, limits, _announce, over_ssh=not options.local)
 
+    own: dict[str, Result] = {}
+    if options.stock_later:
+        own = _run_under(runner, applying, options)
+        applying = [name for name in applying if not own[name].passed]
     known = {} if options.again else runner.results(STOCK).results
     unknown = [name for name in applying if name not in known]
     if unknown:
@@ -121,12 +134,20 @@ def _run(options: argparse.Namespace) -> int:
         print(report.terminal(report.compare(names, stock, stock, left_out, {})))
         return 0
 
-    counting = [name for name in applying if stock[name].passed]
-    print(f"{len(counting)} targets under {options.strategy}:", flush=True)
-    own = runner.run(counting, options.strategy, options.strategy_plugins)
+    if not options.stock_later:
+        own = _run_under(runner, [name for name in applying if stock[name].passed], options)
     rows = report.compare(names, stock, own, left_out, report.read_reasons())
     print(report.terminal(rows))
     return 1 if any(row.verdict == report.WORSE for row in rows) else 0
+
+
+def _run_under(runner: Runner, names: Sequence[str], options: argparse.Namespace) -> dict[str, Result]:
+    print(f"{len(names)} targets under {options.strategy}:", flush=True)
+    return runner.run(names, options.strategy, options.strategy_plugins)
+
+
+def _left_out(suite: Suite) -> dict[str, str]:
+    return suite.incomplete() | selection.excluded(suite.targets.values(), selection.read_rules())
 
 
 def _announce(result: Result) -> None:
@@ -138,8 +159,8 @@ def _announce(result: Result) -> None:
 
 def _table(options: argparse.Namespace) -> int:
     columns = []
-    rules, reasons = selection.read_rules(), report.read_reasons()
-    for description in sorted((options.cache / "images").glob("*/image.json")):
+    reasons = report.read_reasons()
+    for description in images.descriptions(options.cache):
         suite = Suite.read(images.load(description))
         image = suite.image
         stock = ResultFile(result_path(options.cache, image.core, image.python, STOCK)).results
@@ -147,7 +168,7 @@ def _table(options: argparse.Namespace) -> int:
         if not own:
             continue
         names = selection.select(["*"], suite.targets, strict=False)
-        left_out = suite.incomplete() | selection.excluded(suite.targets.values(), rules)
+        left_out = _left_out(suite)
         rows = report.compare(names, stock, own, left_out, reasons)
         columns.append(report.Column(image.core, image.python, options.strategy, rows))
     if not columns:

@@ -11,3 +11,7 @@ class ConformanceError(Exception):
 
 class UnknownTargetError(ConformanceError, LookupError):
     """Tell that a name or pattern matches no integration target of the ansible-core release."""
+
+
+class UnsuitableMachineError(ConformanceError):
+    """Tell that this machine cannot make private hosts, and what it lacks."""

@@ -79,10 +79,10 @@ def compare(
             rows.append(Row(name, base, own, EXCLUDED, left_out[name]))
         elif base is not None and not base.passed:
             rows.append(Row(name, base, own, STOCK_FAILS, reason or _first_line(base)))
+        elif own is not None and own.passed:
+            rows.append(Row(name, base, own, SAME))
         elif base is None or own is None:
             rows.append(Row(name, base, own, NOT_RUN))
-        elif own.passed:
-            rows.append(Row(name, base, own, SAME))
         else:
             rows.append(Row(name, base, own, WORSE, reason or _first_line(own)))
     return rows

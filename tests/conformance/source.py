@@ -8,6 +8,7 @@ Knows pip and tar; knows nothing of targets or of how they are run.
 from __future__ import annotations
 
 import os
+import pwd
 import subprocess
 import tarfile
 from importlib import metadata
@@ -20,8 +21,9 @@ _DISTRIBUTION = "ansible-core"
 
 def cache_dir() -> Path:
     """Return where downloads, images, logs and results are kept: below XDG_CACHE_HOME, or ~/.cache without it."""
-    base = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
-    return Path(base) / "ansible_svc_conformance"
+    home = os.environ.get("HOME") or pwd.getpwuid(os.getuid()).pw_dir
+    base = os.environ.get("XDG_CACHE_HOME") or f"{home}/.cache"
+    return Path(base).absolute() / "ansible_svc_conformance"
 
 
 def installed_version(python: str) -> str:
