@@ -18,6 +18,7 @@ from ansible.utils.display import Display
 
 from ansible_svc.compat.fork_safety import guard_forks
 from ansible_svc.compat.plugin_loading import prepare_loaders
+from ansible_svc.compat.router_state import router_state
 from ansible_svc.compat.template_code import remember_compiled_templates
 from ansible_svc.engine.access import Access
 from ansible_svc.engine.children import end_task_children
@@ -112,6 +113,7 @@ class Runtime:
             "bytes_sent": engine.bytes_sent + files.bytes_served,
             "round_trips": engine.round_trips,
             "threads": engine.threads,
+            "held": {**router_state(self._router), "threads": threading.active_count(), "descriptors": _descriptors()},
         }
 
     def close(self) -> None:
@@ -144,6 +146,14 @@ def runtime() -> Runtime:
         _runtime = Runtime()
         threading._register_atexit(_runtime.close)  # type: ignore[attr-defined]
     return _runtime
+
+
+def _descriptors() -> int | None:
+    """Return how many files and sockets this process has open, None where the system does not tell."""
+    try:
+        return len(os.listdir("/dev/fd"))
+    except OSError:
+        return None
 
 
 class _DisplayHandler(logging.Handler):
