@@ -39,7 +39,8 @@ def watch_lookups(threaded: Collection[str]) -> None:
     @functools.wraps(get)
     def watched(name: str, *args: Any, **kwargs: Any) -> Any:
         plugin = get(name, *args, **kwargs)
-        if plugin is not None and current_run().may_leave and core_plugin(type(plugin)) is None:
+        kind: Any = type(plugin)
+        if plugin is not None and current_run().may_leave and core_plugin(kind) is None:
             names = {name, plugin._load_name, getattr(plugin, "ansible_name", name)}
             if names.isdisjoint(threaded):
                 raise LeaveThread(f"lookup plugin {name} is not known to be safe on threads")
