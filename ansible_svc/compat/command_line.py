@@ -17,6 +17,7 @@ from typing import Any
 
 from ansible import constants as C
 from ansible import context
+from ansible._internal._templating._engine import TemplateEngine
 from ansible.cli.playbook import PlaybookCLI
 from ansible.playbook import Playbook
 from ansible.playbook.block import Block
@@ -83,6 +84,14 @@ def load_playbook(session: Session, path: str) -> list[Any]:
     playbook = Playbook.load(path, variable_manager=session.variables, loader=session.loader)
     plays: list[Any] = playbook.get_plays()
     return plays
+
+
+def validated(session: Session, play: Any) -> Any:
+    """Return a play with its own keywords templated, as PlaybookExecutor makes it. Raises AnsibleError."""
+    variables = session.variables.get_vars(play=play)
+    copy = play.copy()
+    copy.post_validate(TemplateEngine(loader=session.loader, variables=variables))
+    return copy
 
 
 def tasks_of(play: Any) -> Iterator[Any]:

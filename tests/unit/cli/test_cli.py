@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import subprocess
 import sys
@@ -13,6 +14,7 @@ import pytest
 
 import ansible_svc
 from ansible_svc.cli import main, sub_commands
+from ansible_svc.cli._exit_codes import EXIT_CODES
 from ansible_svc.cli.path import PLUGIN_KINDS, plugin_path
 
 
@@ -62,6 +64,26 @@ def test_wrong_usage(argv: list[str], capsys: pytest.CaptureFixture[str]) -> Non
     printed = capsys.readouterr()
     assert printed.out == ""
     assert printed.err.startswith("usage: ansible-svc")
+
+
+@pytest.mark.parametrize("argv", [["bench", "site.yml"], ["doctor"]], ids=" ".join)
+def test_a_missing_library_is_one_sentence(
+    argv: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    there = importlib.util.find_spec
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == "rich" else there(name))
+    assert main(argv) == 3
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    assert printed.err.count("\n") == 1
+    assert "pip install 'ansible-svc[cli]', or ask for --json" in printed.err
+
+
+@pytest.mark.parametrize("argv", [["--help"], ["bench", "--help"], ["doctor", "--help"]], ids=" ".join)
+def test_help_tells_the_exit_codes(argv: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(argv)
+    assert EXIT_CODES in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("argv", [["--help"], ["path", "--help"]], ids=" ".join)

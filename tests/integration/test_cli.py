@@ -1,0 +1,149 @@
+# Copyright: (c) 2026, The ansible_svc project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The ansible-svc command with real playbooks and hosts."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.integration.twin import inventory
+from tests.lab import Lab
+
+SAME_USER = {"become": True, "become_method": "su", "become_user": "{{ ansible_user }}"}
+
+
+def _command(
+    lab: Lab, *arguments: str | Path, cfg: Path | None = None, **variables: str
+) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "ansible_svc.cli", *map(str, arguments)],
+        env=lab.env(cfg or lab.ansible_cfg(strategy="svc_linear"), COLUMNS="160", **variables),
+        cwd=lab.directory,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+
+
+@pytest.fixture
+def playbook(tmp_path: Path) -> Path:
+    tasks: list[dict[str, Any]] = [
+        {"name": "Write a file", "copy": {"content": "x", "dest": "{{ workdir }}/written"}},
+        {"name": "Touch a file", "command": "touch {{ workdir }}/touched", "tags": "touch"},
+        {"name": "Wait", "wait_for_connection": {}},
+        {"name": "As the same user", "command": "true", **SAME_USER},
+        {"name": "Others", "include_tasks": "others.yml", "when": False},
+    ]
+    path = tmp_path / "site.yml"
+    path.write_text(json.dumps([{"name": "Web servers", "hosts": "all", "gather_facts": False, "tasks": tasks}]))
+    return path
+
+
+def test_bench_compares_in_check_mode(lab: Lab, playbook: Path) -> None:
+    done = _command(lab, "bench", "--runs", "1", "--json", "-i", inventory(lab, 1), playbook, "-t", "touch")
+    lab.close_masters()
+    assert done.returncode == 0, done.stdout + done.stderr
+    report = json.loads(done.stdout)
+    assert report["check"] is True
+    assert [run["strategy"] for run in report["runs"]] == ["linear", "svc_linear"]
+    assert all(run["rc"] == 0 and run["wall_s"] > 0 and run["cpu_s"] > 0 for run in report["runs"])
+    assert report["same_recap"] is True
+    assert report["other_strategies"] == []
+    assert not (lab.hosts(1)[0].workdir / "touched").exists()
+
+
+def test_bench_applies_chosen_tasks_and_tells_recaps_that_differ(lab: Lab, playbook: Path) -> None:
+    (host,) = lab.hosts(1)
+    # The first run finds nothing to do afterwards: the second one's recap has to differ.
+    book = json.loads(playbook.read_text())
+    book[0]["tasks"][1]["args"] = {"creates": "{{ workdir }}/touched"}
+    playbook.write_text(json.dumps(book))
+    try:
+        done = _command(lab, "bench", "--runs", "1", "-i", inventory(lab, 1), playbook, "--apply", "--tags", "touch")
+        lab.close_masters()
+        assert done.returncode == 1, done.stdout + done.stderr
+        assert (host.workdir / "touched").exists()
+        assert not (host.workdir / "written").exists()
+        assert "The recaps differ for host01" in done.stdout
+        assert re.search(r"^  linear: ok=1 .*changed=1 ", done.stdout, re.MULTILINE), done.stdout
+        assert re.search(r"^  svc_linear: ok=1 .*changed=0 ", done.stdout, re.MULTILINE), done.stdout
+    finally:
+        (host.workdir / "touched").unlink(missing_ok=True)
+
+
+def test_doctor_says_what_runs_how_and_what_hosts_are_like(lab: Lab, playbook: Path) -> None:
+    hosts = inventory(lab, 2, hosts={"host02": {"ansible_port": 1}})
+    done = _command(lab, "doctor", "--json", "-i", hosts, playbook)
+    assert done.returncode == 1, done.stdout + done.stderr
+    report = json.loads(done.stdout)
+    assert report["settings"]["strategy"]["value"] == "svc_linear"
+    assert set(report["versions"]) == {"ansible-svc", "ansible-core", "mitogen", "python", "ssh", "sshpass"}
+    (play,) = report["plays"]
+    assert (play["ours"], play["hosts"], play["tasks"]) == (True, 2, 5)
+    assert play["ways"] == {"native": 6, "forked": 2, "stock": 2}
+    assert {(reason["way"], *reason["tasks"]) for reason in play["reasons"]} == {
+        ("forked", "Wait"),
+        ("stock", "As the same user"),
+    }
+    assert play["included"] == ["Others"]
+    seen = report["hosts"]["host01"]
+    assert (seen["status"], seen["connection"]) == ("ok", "native")
+    assert seen["version"].startswith("3.")
+    assert 0 < seen["round_trip_s"] < 60
+    assert seen["sudo"] == "not needed" if os.geteuid() == 0 else seen["sudo"]
+    assert report["hosts"]["host02"]["status"] == "unreachable"
+    (problem,) = report["problems"]
+    assert problem.startswith("host02 is unreachable: ")
+
+
+def test_doctor_says_what_to_set(lab: Lab) -> None:
+    done = _command(lab, "doctor", "--no-hosts", cfg=lab.ansible_cfg(strategy="linear"))
+    assert done.returncode == 1, done.stdout + done.stderr
+    told = " ".join(done.stdout.split())
+    assert "the strategy is linear, so svc takes no part" in told
+    assert "strategy = ansible_svc.svc.svc_linear" in told
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["bench", "-i", "hosts", "site.yml", "--apply"], "say with --tags which tasks to run"),
+        (["bench", "-i", "hosts", "site.yml", "-K"], "use --become-password-file"),
+        (["bench", "-i", "hosts"], "the following arguments are required: playbook"),
+        (["bench", "site.yml", "--no-such-option"], "unrecognized arguments: --no-such-option"),
+        (["bench", "--runs", "0", "site.yml"], "must be at least 1"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_wrong_usage_ends_before_the_first_run(lab: Lab, arguments: list[str], told: str) -> None:
+    done = _command(lab, *arguments)
+    assert done.returncode == 2, done.stdout + done.stderr
+    assert told in done.stderr
+    assert "bench: run" not in done.stderr
+
+
+def test_completion(lab: Lab, tmp_path: Path) -> None:
+    pytest.importorskip("argcomplete", reason="argcomplete completes the command line")
+    answer = tmp_path / "answer"
+    line = "ansible-svc ben"
+    # As the shell function of argcomplete asks; with this variable the answer goes to a file instead of descriptor 8.
+    done = _command(
+        lab,
+        _ARGCOMPLETE="1",
+        _ARGCOMPLETE_STDOUT_FILENAME=str(answer),
+        COMP_LINE=line,
+        COMP_POINT=str(len(line)),
+        IFS="\013",
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert answer.read_text().strip() == "bench"
