@@ -12,7 +12,7 @@ import ansible_svc
 from ansible_svc.cli._exit_codes import OK
 from ansible_svc.cli._terminal import print_json
 
-PLUGIN_KINDS = ("strategy", "connection")
+PLUGIN_KINDS = ("strategy", "connection", "callback")
 
 
 def plugin_path(kind: str) -> Path:

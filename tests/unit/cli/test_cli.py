@@ -24,6 +24,7 @@ from ansible_svc.cli.path import PLUGIN_KINDS, plugin_path
         (["path"], "strategy", "svc_linear"),
         (["path", "strategy"], "strategy", "svc_free"),
         (["path", "connection"], "connection", "svc_ssh"),
+        (["path", "callback"], "callback", "profile"),
     ],
 )
 def test_path(argv: list[str], kind: str, plugin: str, capsys: pytest.CaptureFixture[str]) -> None:
