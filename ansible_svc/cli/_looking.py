@@ -19,24 +19,29 @@ _FOLDER = Path(__file__).parent
 _ACTION, _CALLBACK = "svc_look", "svc_collect"
 
 
-def look_at_hosts(session: Session) -> dict[str, dict[str, Any]]:
+def look_at_hosts(
+    session: Session, action: str = _ACTION, arguments: dict[str, Any] | None = None
+) -> dict[str, dict[str, Any]]:
     """Return, for every host that a session is limited to, ``status`` and either ``message`` or what was seen.
 
-    See _action/svc_look.py for what is looked at.
+    Parameters:
+        session: the inventory, and how to connect.
+        action: one of those in _action; its result has in ``looked`` what was seen.
+        arguments: the action's.
     """
     strategy_loader.add_directory(str(plugin_path("strategy")))
     action_loader.add_directory(str(_FOLDER / "_action"))
     callback_loader.add_directory(str(_FOLDER / "_callback"))
     # The action may run on a thread: it is ours.
     configured = os.environ.get("ANSIBLE_SVC_THREAD_ACTIONS", "")
-    os.environ["ANSIBLE_SVC_THREAD_ACTIONS"] = ",".join(filter(None, (configured, _ACTION)))
+    os.environ["ANSIBLE_SVC_THREAD_ACTIONS"] = ",".join(filter(None, (configured, action)))
     play = Play().load(
         {
-            "name": "ansible-svc doctor",
+            "name": "ansible-svc",
             "hosts": "all",
             "gather_facts": False,
             "strategy": "svc_free",
-            "tasks": [{"name": "Look at the host", _ACTION: {}}],
+            "tasks": [{"name": "Look at the host", action: arguments or {}}],
         },
         variable_manager=session.variables,
         loader=session.loader,

@@ -6,10 +6,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 from ansible_svc.cli._exit_codes import EXIT_CODES, FOUND, OK
@@ -65,13 +61,13 @@ def examine(passed_on: list[str], hosts: bool) -> dict[str, Any]:
     from ansible.errors import AnsibleError
 
     from ansible_svc.cli import _forecast, _installation, _looking
+    from ansible_svc.cli._playbook import empty_playbook
     from ansible_svc.compat.command_line import open_session, playbook_options
 
     report: dict[str, Any] = {"versions": _installation.versions(), "settings": _installation.settings()}
     problems = report["problems"] = _installation.unsupported()
     report["plays"], report["hosts"] = [], {}
-    with _playbook() as nothing:
-        # ansible-playbook's parser wants one playbook at least.
+    with empty_playbook() as nothing:
         playbooks = [path for path in playbook_options([*passed_on, nothing]).args if path != nothing]
         missing = [path for path in playbooks if not os.path.isfile(path)]
         problems += [f"there is no playbook {path}" for path in missing]
@@ -90,12 +86,3 @@ def examine(passed_on: list[str], hosts: bool) -> dict[str, Any]:
         f"{host} is {seen['status']}: {seen['message']}" for host, seen in report["hosts"].items() if "message" in seen
     ]
     return report
-
-
-@contextmanager
-def _playbook() -> Iterator[str]:
-    """Give the path of a playbook in which nothing is."""
-    with tempfile.TemporaryDirectory(prefix="ansible-svc-doctor-") as directory:
-        path = Path(directory) / "nothing.yml"
-        path.write_text("[]\n")
-        yield str(path)

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from ansible_svc.engine.preparing import AddMode, CopyFile, MakeDirectory, Preparation, WriteBytes
 from ansible_svc.engine.probe import CONNECT, RECEIVE, SEND, TEMPLATE, Span
 from ansible_svc.engine.running import Run, current_run
+from ansible_svc.names import CACHE_SERVICE
 from ansible_svc.services.contexts import ContextService
 from ansible_svc.services.files import FileService
 from ansible_svc.services.files_download import download
@@ -75,6 +76,7 @@ class Access:
         pool: the controller's Pool.
         contexts, modules, files: services on it.
         count: called with a counter's name and an amount.
+        report: called with a line of text for people who want to know more.
 
     Threads: any.
     """
@@ -86,6 +88,7 @@ class Access:
         modules: ModuleService,
         files: FileService,
         count: Callable[[str, int], None],
+        report: Callable[[str], object] = str,
     ) -> None:
         self._pool = pool
         self._bundles: dict[str, Bundle | None] = {}  # a second answer to the same question would be the same
@@ -93,6 +96,7 @@ class Access:
         self._modules = modules
         self._files = files
         self._count = count
+        self._report = report
 
     def facts(self, place: Place) -> dict[str, Any]:
         """Connect if need be and return what the agent told of itself. Raises transport.failures."""
@@ -153,6 +157,7 @@ class Access:
                     raise RuntimeError(f"the agent on {place.identity.login.host} refuses bundle {bundle.name}")
                 host.forgot(bundle, answer["missing"])
         host.holds(bundle)
+        self._report_problems(host, answer)
         if "unusable" in answer:
             return str(answer["unusable"])
         return Finished(answer["rc"], answer["out"], answer["err"])
@@ -174,6 +179,14 @@ class Access:
                 host, "exec_command", argv=list(argv), stdin=stdin, cwd=directory, env={}, pty=terminal, before=wired
             )
         return Finished(answer["rc"], answer["out"], answer["err"])
+
+    def cache(self, place: Place, clear: bool) -> dict[str, Any]:
+        """Return what is in the cache directory on a host (see target.cache.Cache.show), and clear it if asked.
+
+        Raises transport.failures, service errors.
+        """
+        answer: dict[str, Any] = self._host(place).call_service(CACHE_SERVICE, "clear" if clear else "show")
+        return answer
 
     def prepare(self, place: Place, before: Sequence[Preparation]) -> None:
         """Carry out preparations on a host.
@@ -237,7 +250,14 @@ class Access:
         run.mark(CONNECT)
         host = self._contexts.host(place.identity, place.candidates)
         run.mark(SEND)
+        self._report_problems(host, host.facts)
         return host
+
+    def _report_problems(self, host: Host, told: dict[str, Any]) -> None:
+        """Report what an agent has to tell the user, such as a cache directory that it cannot use, once."""
+        if told.get("problems"):
+            for text in told.pop("problems", ()):
+                self._report(f"svc: {host.identity.login.host}: {text}")
 
     def _ask(self, host: Host, method: str, **arguments: Any) -> Any:
         """Ask the agent and wait for its answer, within the limits of the task that asks."""

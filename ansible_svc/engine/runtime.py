@@ -68,7 +68,7 @@ class Runtime:
         self.modules = ModuleService(self._router)
         self.files = FileService(self._router)
         self._pool = Pool(self._router, [self.contexts, self.modules, self.files], size=_POOL_THREADS)
-        self.access = Access(self._pool, self.contexts, self.modules, self.files, self.counters.add)
+        self.access = Access(self._pool, self.contexts, self.modules, self.files, self.counters.add, display.v)
         self.loaders = Loaders(self.access)
         self.threads = TaskThreads()
 

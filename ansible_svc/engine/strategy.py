@@ -33,6 +33,7 @@ from ansible_svc.engine.running import start_anew
 from ansible_svc.engine.runtime import Runtime, runtime
 from ansible_svc.engine.slots import MEANWHILE_S, Slots
 from ansible_svc.engine.threads import ThreadWorker
+from ansible_svc.transport.boot import cache_options
 
 display = Display()
 
@@ -64,6 +65,7 @@ class NativeStrategy(Mixin):
         watch_lookups(self._svc_options["thread_lookups"])
         self._svc_forking = threading.Lock()
         self._svc_left: dict[str, str] = {}
+        self._svc.contexts.cache = cache_options(self._svc_options)
         self._svc.stats_file = self._svc_options["stats_file"] or self._svc.stats_file
         self._svc_slots = Slots(self._workers)
         probe = self._svc.probe

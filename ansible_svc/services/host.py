@@ -48,6 +48,10 @@ class Host:
         """Call the agent and wait for its answer."""
         return self.call_async(method, timeout_s=timeout_s, **arguments).result()
 
+    def call_service(self, service: str, method: str) -> Any:
+        """Call another service than the agent's there, without arguments, and wait for its answer."""
+        return call_async(self.context, service, method).result()
+
     def notify(self, method: str, **arguments: Any) -> None:
         """Tell the agent something that it does not answer."""
         notify(self.context, AGENT_SERVICE, method, **arguments)

@@ -36,14 +36,20 @@ _LOOK_AGAIN_S = 0.01
 class AgentService(Service):
     """Run modules and commands on this host.
 
+    Parameters:
+        router: mitogen's.
+        cache: the cache directory; without one there is none.
+        problems: what is to be told to the user, such as a cache that cannot be used; goes along with the next answer.
+
     Threads: exposed methods run on the Pool's threads and only hand work to a zygote; the answers come from the
     zygotes' reader threads through Deferred, so that any number of modules may run at once.
     """
 
-    def __init__(self, router: Any, cache: Cache | None = None) -> None:
+    def __init__(self, router: Any, cache: Cache | None = None, problems: list[str] | None = None) -> None:
         super().__init__(router)
         self._router = router
         self._cache = cache or Cache(None, 0, LOG.warning)
+        self._problems = [] if problems is None else problems
         self._bundles = Bundles(self._cache.blobs)
         self._files: FileWriter | None = None
         self._preparations = Preparations(self._writer)
@@ -54,6 +60,7 @@ class AgentService(Service):
         if self._spawner is not None:
             self._spawner.close()
         self._preparations.close()
+        self._bundles.keep()
 
     def hello(self, sources: dict[str, bytes], candidates: list[str]) -> dict[str, Any]:
         """Make the agent ready and tell about this host. Called once, before there is a Pool with this agent in it.
@@ -76,6 +83,7 @@ class AgentService(Service):
             "passwd_home": _passwd_home(),
             "candidates": candidates,
             "found": found,
+            "problems": self._take_problems(),
         }
 
     @expose(policy=AllowParents(), wants_request=True)
@@ -135,7 +143,10 @@ class AgentService(Service):
             if outcome.error is not None and not zygote.answered:
                 answer.resolve({"unusable": outcome.error})
             else:
-                answer.resolve(_result(outcome, clock))
+                result = _result(outcome, clock)
+                if self._problems:
+                    result["problems"] = self._take_problems()
+                answer.resolve(result)
 
         try:
             number = zygote.start(
@@ -233,6 +244,13 @@ class AgentService(Service):
         from ansible_svc.target.file_reader import digest_prefix
 
         return digest_prefix(path, length)
+
+    def _take_problems(self) -> list[str]:
+        """Return what is to be told to the user, once."""
+        taken = []
+        while self._problems:
+            taken.append(self._problems.pop(0))
+        return taken
 
     def _writer(self) -> FileWriter:
         """Return the file writer; its code is fetched when the first file is written."""

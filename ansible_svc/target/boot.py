@@ -52,7 +52,7 @@ def begin(
     assert pool is not None
     problems: list[str] = []
     cache = Cache(directory, settings["cache_bytes"], problems.append)
-    agent = AgentService(econtext.router, cache)
+    agent = AgentService(econtext.router, cache, problems)
     sources = {name: importer.get_source("ansible_svc.target." + name).encode() for name in SOURCES}
     facts = agent.hello(sources, settings["candidates"])
     pool.add(agent)
@@ -61,7 +61,6 @@ def begin(
     facts["kept"] = cache.kept()
     facts["warm"] = warm
     facts["cache"] = cache.directory
-    facts["problems"] = problems
     if settings["packed"]:
         stream = econtext.stream
         lay_over(stream.protocol, lambda broker, error: stream.on_disconnect(broker))

@@ -27,12 +27,14 @@ if TYPE_CHECKING:
 class Bundles:
     """The bundles that this agent was given, or finds in its store.
 
-    Threads: any; those that reach the disk block for it. Guarded by ``_lock``: the tables.
+    Threads: any; those that reach the disk block for it. Guarded by ``_lock``: the tables. ``_keeping`` is held by
+    the one thread that writes.
     """
 
     def __init__(self, store: LayeredStore) -> None:
         self._store = store
         self._lock = threading.Lock()
+        self._keeping = threading.Lock()
         self._manifests: dict[str, dict[str, Any]] = {}
         self._complete: set[str] = set()
         self._to_keep: dict[str, bytes] = {}
@@ -54,12 +56,15 @@ class Bundles:
             self._to_keep.update(blobs)
 
     def keep(self) -> None:
-        """Put what was added on disk, too. Apart, so that no module has to wait for the disk."""
-        with self._lock:
-            blobs, self._to_keep = self._to_keep, {}
-        if self._store.disk is not None:
-            for digest, blob in blobs.items():
-                self._store.disk.add_verified(digest, blob)
+        """Put what was added on disk, too; return when it is there. Apart, so that no module waits for the disk."""
+        if not self._to_keep and not self._keeping.locked():
+            return
+        with self._keeping:
+            with self._lock:
+                blobs, self._to_keep = self._to_keep, {}
+            if self._store.disk is not None:
+                for digest, blob in blobs.items():
+                    self._store.disk.add_verified(digest, blob)
 
     def missing(self, name: str) -> list[str]:
         """Return the digests of the blobs that a bundle lacks; only its own name when its manifest is not here."""

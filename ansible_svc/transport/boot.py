@@ -5,8 +5,9 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from ansible_svc.target.booting import NO_PYTHON as NO_PYTHON
 
@@ -22,6 +23,13 @@ class CacheOptions:
 
     directory: str | None = "~/.cache/ansible_svc"
     size_bytes: int = 128 << 20
+
+
+def cache_options(options: Mapping[str, Any]) -> CacheOptions:
+    """Return the options of the cache from those of a strategy plugin: cache, cache_dir and cache_size (in MB)."""
+    if not options["cache"]:
+        return CacheOptions(None, 0)
+    return CacheOptions(options["cache_dir"], options["cache_size"] << 20)
 
 
 def interpreter_argv(candidates: Sequence[str]) -> list[str]:

@@ -60,6 +60,40 @@ options:
         key: thread_lookups
     env:
       - name: ANSIBLE_SVC_THREAD_LOOKUPS
+  cache:
+    description:
+      - Whether agents keep the code of modules, and their own, in a directory on the managed hosts, so that the next run need not send it.
+      - Arguments of modules, the content of files that are copied, and results are never kept there.
+    type: bool
+    default: true
+    ini:
+      - section: svc
+        key: cache
+    env:
+      - name: ANSIBLE_SVC_CACHE
+  cache_dir:
+    description:
+      - The directory on the managed hosts. One below C(~) is in the home of the user who is logged in or was become;
+        in any other, each user has a directory of their own, named by their number.
+      - It has to belong to that user and to be writable for nobody else; otherwise it is not used, which C(-v) tells.
+      - The controller keeps what it sends to hosts in the directory of this name, too.
+    type: str
+    default: ~/.cache/ansible_svc
+    ini:
+      - section: svc
+        key: cache_dir
+    env:
+      - name: ANSIBLE_SVC_CACHE_DIR
+  cache_size:
+    description:
+      - How many megabytes of module code are kept on each managed host and for each user, about. What was not used for the longest time goes first.
+    type: int
+    default: 128
+    ini:
+      - section: svc
+        key: cache_size
+    env:
+      - name: ANSIBLE_SVC_CACHE_SIZE
 seealso:
   - plugin: ansible.builtin.linear
     plugin_type: strategy
