@@ -56,8 +56,7 @@ def as_ansible(connection: Any, doing: str = "") -> Iterator[None]:
     except PasswordWrong:
         raise AnsibleError(f"Incorrect {connection.become.name} password") from None
     except BecomeTimeout:
-        seconds = int(connection.svc_place(become=False).identity.login.timeout_s)
-        raise AnsibleConnectionFailure(f"Timeout ({seconds}s) waiting for privilege escalation prompt: ") from None
+        raise AnsibleConnectionFailure(connection.svc_become_late()) from None
     except (NoPython, BecomeFailed):
         raise
     except (DisconnectedError, PoolClosedError, CancelledError):

@@ -149,6 +149,10 @@ class NativeConnection(Mixin):
         """Return or raise what ansible-core makes of a become program that ended before it became anybody."""
         return Finished(1, b"", f"{failure}\n".encode())
 
+    def svc_become_late(self) -> str:
+        """Return what ansible-core says of a become program that takes too long."""
+        raise NotImplementedError
+
     def svc_flush(self) -> None:
         """Carry out what is still to be prepared. Raises Ansible's errors."""
         if self.svc_before:
@@ -252,16 +256,17 @@ class SshConnection(NativeConnection):
         shared = any("controlpersist" in word.lower() for word in login.argv)
         return f"{'Shared connection' if shared else 'Connection'} to {login.host} closed.\r\n".encode()
 
-    def close(self) -> None:
-        """Leave the connection to the tasks that follow."""
-        self._connected = False
+    def svc_become_late(self) -> str:
+        """Return the words of ansible-core's ssh plugin."""
+        seconds = int(self.svc_place(become=False).identity.login.become_timeout_s)
+        return f"Timeout ({seconds}s) waiting for privilege escalation prompt: "
 
 
 class LocalConnection(NativeConnection):
     """ansible-core's local plugin over the Pool."""
 
     def _svc_read_login(self) -> LocalLogin:
-        return LocalLogin()
+        return LocalLogin(become_timeout_s=float(self._become_success_timeout))
 
     def svc_wants_terminal(self, in_data: bytes | None, sudoable: bool) -> bool:
         """Tell whether ansible-core would run this command on a terminal: never, locally."""
@@ -274,9 +279,16 @@ class LocalConnection(NativeConnection):
 
     def svc_become_failure(self, failure: BecomeFailed) -> Finished:
         """Raise what ansible-core's local plugin does, which waits for the become program to succeed."""
-        expected = self.become.expect_prompt()
-        waited = "become success or become password prompt" if expected else "become success"
-        raise AnsibleError(f"Premature end of stream waiting for {waited}.\n>>> Standard Error\n{failure}")
+        raise AnsibleError(
+            f"Premature end of stream waiting for {self._svc_waited_for()}.\n>>> Standard Error\n{failure}"
+        )
+
+    def svc_become_late(self) -> str:
+        """Return the words of ansible-core's local plugin."""
+        return f"Timed out waiting for {self._svc_waited_for()}."
+
+    def _svc_waited_for(self) -> str:
+        return "become success or become password prompt" if self.become.expect_prompt() else "become success"
 
     def reset(self) -> None:
         """Do nothing, as ansible-core's local plugin."""

@@ -41,8 +41,6 @@ _ACTIVATED = ("ansible_svc",)
 _AGENT_THREADS = 4
 _BOOT_TIMEOUT_S = 60.0
 _PROCESS_END_S = 10
-# What an interpreter may need to start after the become program let it.
-_BECOME_GRACE_S = 10.0
 _EOF_PREFIX = "EOF on stream; last 100 lines received:\n"
 _LONGEST_PAUSE_S = 30
 
@@ -262,7 +260,8 @@ class ContextService(Service):
             "sudo_args": list(become.flags),
             "password": become.password,
             "python_path": _become_interpreter(become, candidates, login.facts["python"]),
-            "connect_timeout": identity.login.timeout_s + _BECOME_GRACE_S,
+            "connect_timeout": identity.login.become_timeout_s,
+            "boot_timeout": _BOOT_TIMEOUT_S,
         }
         # What the login's cache had when it was booted it has for this too, most likely.
         for packed in (b"", archive.packed) if login.facts["warm"] else (archive.packed,):

@@ -7,7 +7,8 @@ Comes to a host with the first become there, in an archive of its own.
 
 from __future__ import annotations
 
-from typing import Any
+import re
+from typing import Any, ClassVar
 
 import mitogen.core
 import mitogen.parent
@@ -19,15 +20,41 @@ from ansible_svc.target.booting import Boot, BootConnection, BootOptions, BootPr
 FIRST_STAGE = "first_stage"
 
 
+# Written as soon as the new user's interpreter runs: sudo and the user's login shell are done.
+_STARTED = b"ansible-svc: started"
+
+
 class SudoOptions(mitogen.sudo.Options, BootOptions):
-    """Options of both."""
+    """Options of both, and ``boot_timeout``: seconds that the new interpreter may take once it runs."""
+
+    def __init__(self, boot_timeout: float, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.boot_timeout = boot_timeout
+
+
+class SudoProtocol(BootProtocol):
+    """Waits for the interpreter first, and then as long again as that may take.
+
+    Threads: the broker's only.
+    """
+
+    def _on_started(self, line: bytes, match: Any) -> None:
+        self.stream.conn.extend(self.stream.conn.options.boot_timeout)
+
+    PATTERNS: ClassVar = [(re.compile(re.escape(_STARTED)), _on_started), *BootProtocol.PATTERNS]
 
 
 class SudoConnection(mitogen.sudo.Connection, BootConnection):
     """mitogen's sudo, with our boot."""
 
     options_class = SudoOptions
-    stream_protocol_class = BootProtocol
+    stream_protocol_class = SudoProtocol
+    _timer: Any
+
+    def extend(self, seconds: float) -> None:
+        """Let the connection take so many seconds more from now on."""
+        self._timer.cancel()
+        self._timer = self._router.broker.timers.schedule(mitogen.core.now() + seconds, self._on_timer_expired)
 
 
 def become(econtext: Any, context_id: int, boot: Boot, options: dict[str, Any]) -> dict[str, Any]:
@@ -37,7 +64,7 @@ def become(econtext: Any, context_id: int, boot: Boot, options: dict[str, Any]) 
         econtext: mitogen's ExternalContext of this process, which becomes a parent if it is none yet.
         context_id: the id that the controller has given the new context.
         boot: what it is booted with.
-        options: those of mitogen.sudo.Options.
+        options: those of SudoOptions; connect_timeout is the time until the new user's interpreter runs.
 
     Returns {"facts": what it tells}, or {"failure": text of mitogen's StreamError}.
     """
@@ -46,7 +73,13 @@ def become(econtext: Any, context_id: int, boot: Boot, options: dict[str, Any]) 
     context = router.context_class(router, context_id, None)
     connection = SudoConnection(
         SudoOptions(
-            boot=boot,
+            boot=Boot(
+                f"{boot.first_stage}\nos.write(1,{_STARTED + bytes([10])!r})",
+                boot.digest,
+                boot.archive,
+                boot.cache,
+                boot.agent,
+            ),
             old_router=router,
             max_message_size=router.max_message_size,
             unidirectional=True,

@@ -27,6 +27,11 @@ class SshLogin:
     timeout_s: float = 10.0
     retries: int = 0
 
+    @property
+    def become_timeout_s(self) -> float:
+        """How long a become program may take; as in ansible-core's ssh plugin (its _bare_run)."""
+        return 2 + self.timeout_s
+
 
 @dataclass(frozen=True)
 class LocalLogin:
@@ -34,11 +39,11 @@ class LocalLogin:
 
     Attributes:
         host: for messages.
-        timeout_s: bound on the questions of a become program.
+        become_timeout_s: how long a become program may take (the local plugin's ``become_success_timeout``).
     """
 
     host: str = "localhost"
-    timeout_s: float = 10.0
+    become_timeout_s: float = 10.0
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ svclab1 may sudo without a password, svclab2 with its own, svclab3 not at all.
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -238,3 +239,18 @@ def test_a_user_that_is_changed_and_removed_after_it_was_used(lab: Lab) -> None:
     pair.assert_equal()
     pair.assert_native()
     assert [event["result"]["stdout"] for event in pair.ours.run.results(task="Groups")] == [name, f"{name} users"]
+
+
+def test_a_become_program_that_takes_too_long(lab: Lab, tmp_path: Path) -> None:
+    slow = tmp_path / "slow"
+    slow.write_text('#!/bin/sh\nsleep 6\nexec sudo "$@"\n')
+    slow.chmod(0o755)
+    task = {**COMMANDS[0], "become": True, "become_exe": str(slow), "ignore_unreachable": True}
+    play = {"hosts": "all", "gather_facts": False, "tasks": [task, COMMANDS[0]]}
+
+    pair = both(lab, [play], inventory(lab, 1, ansible_timeout=1))
+
+    pair.assert_equal()
+    pair.assert_native()
+    late = pair.ours.run.results(task="Who")[0]
+    assert late["result"]["msg"] == "Task failed: Timeout (3s) waiting for privilege escalation prompt: "
