@@ -245,7 +245,8 @@ def test_a_become_program_that_takes_too_long(lab: Lab, tmp_path: Path) -> None:
     slow = tmp_path / "slow"
     slow.write_text('#!/bin/sh\nsleep 6\nexec sudo "$@"\n')
     slow.chmod(0o755)
-    task = {**COMMANDS[0], "become": True, "become_exe": str(slow), "ignore_unreachable": True}
+    task = {**COMMANDS[0], "become": True, "become_user": "svclab1", "become_exe": str(slow)}
+    task["ignore_unreachable"] = True
     play = {"hosts": "all", "gather_facts": False, "tasks": [task, COMMANDS[0]]}
 
     pair = both(lab, [play], inventory(lab, 1, ansible_timeout=1))
