@@ -254,4 +254,4 @@ def test_a_become_program_that_takes_too_long(lab: Lab, tmp_path: Path) -> None:
     pair.assert_equal()
     pair.assert_native()
     late = pair.ours.run.results(task="Who")[0]
-    assert late["result"]["msg"] == "Task failed: Timeout (3s) waiting for privilege escalation prompt: "
+    assert late["result"]["msg"] == "Task failed: Timeout (3s) waiting for privilege escalation prompt:"
