@@ -32,6 +32,9 @@ lint: setup ## style, types, who may import whom
 	mypy
 	lint-imports --no-logo
 
+playbook-lint: setup ## ansible-lint's production profile on our playbooks and roles
+	ansible-lint --offline --profile production examples molecule
+
 unit: setup ## tests without processes
 	$(PYTHON_BIN) -m pytest tests/unit
 
@@ -39,7 +42,7 @@ integration: setup ## tests with real mitogen contexts, sshd and ansible-playboo
 	$(PYTHON_BIN) -m pytest $(IN_PARALLEL) tests/integration
 
 integration-latest: ## those of them that stand on ansible-core, with the newest one that is supported, where a Python for it is found
-	@status=0; scripts/setup.sh $(LATEST) 2.21 3.12 || status=$$?; \
+	@status=0; scripts/setup.sh $(LATEST) 2.21 3.12 dev,bench || status=$$?; \
 	if [ $$status = 3 ]; then echo "no Python 3.12 or newer: not tested with ansible-core 2.21"; exit 0; fi; \
 	[ $$status = 0 ] || exit $$status; \
 	set -x; $(LATEST)/bin/python -m pytest $(IN_PARALLEL) $(DEPENDS_ON_CORE)
@@ -49,11 +52,26 @@ conformance-quick: setup ## the fastest of ansible-core's own integration target
 	if [ $$status = 3 ]; then echo "not run: ansible-core's integration targets"; exit 0; fi; \
 	exit $$status
 
+molecule: setup ## scenarios on real ssh hosts: all, or SCENARIOS="default become"
+	$(if $(SCENARIOS),for name in $(SCENARIOS); do molecule test --scenario-name $$name; done,molecule test --all)
+
+gate-molecule:
+	$(MAKE) molecule SCENARIOS="$(GATE_SCENARIOS)"
+
+options: setup ## write docs/options.md from the documentation of the plugins
+	$(PYTHON_BIN) -m scripts.options_reference
+
+docs: setup ## the site in .cache/site, with warnings as errors; broken links are warnings
+	NO_MKDOCS_2_WARNING=1 mkdocs build --quiet --strict
+
+sanity: setup ## ansible-test sanity on a staged copy of the collection
+	$(PYTHON_BIN) -m scripts.sanity
+
 bench: setup ## svc_linear beside linear and mitogen_linear, in one run (BENCH_ARGS="--hosts 10 --workload mixed")
 	$(PYTHON_BIN) -m bench.compare $(BENCH_ARGS)
 
-build: setup ## the wheel, and the collection for ansible-galaxy
-	$(PYTHON_BIN) -m build --wheel --outdir dist
+build: setup ## wheel and sdist, and the collection for ansible-galaxy
+	$(PYTHON_BIN) -m build --outdir dist
 	ansible-galaxy collection build --force --output-path dist
 
 clean: ## remove what the targets made

@@ -2,7 +2,7 @@
 # Make a virtual environment with ansible_svc (editable), ansible-core and the tools of development, and see to it that
 # the machine has an OpenSSH server and sudo. Does nothing when everything is there already.
 #
-#   scripts/setup.sh [VENV [ANSIBLE_CORE [OLDEST_PYTHON]]]      (.venv 2.19 3.11)
+#   scripts/setup.sh [VENV [ANSIBLE_CORE [OLDEST_PYTHON [EXTRAS]]]]      (.venv 2.19 3.11 dev,bench,docs,scenarios)
 #
 # Exit codes: 0 ready, 3 no Python that is new enough (said on standard error), others are failures.
 set -euo pipefail
@@ -11,6 +11,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 venv=${1:-.venv}
 core=${2:-2.19}
 oldest=${3:-3.11}
+extras=${4:-dev,bench,docs,scenarios}
 
 say() { printf 'set-up: %s\n' "$*" >&2; }
 
@@ -66,7 +67,7 @@ find_python() {
 
 make_venv() {
     local stamp="$venv/.ready" wanted
-    wanted="core $core $(sha256sum pyproject.toml scripts/hatch_build.py | sha256sum)"
+    wanted="core $core $extras $(sha256sum pyproject.toml scripts/hatch_build.py | sha256sum)"
     if [ -f "$stamp" ] && [ "$(cat "$stamp")" = "$wanted" ]; then
         return
     fi
@@ -76,7 +77,7 @@ make_venv() {
     rm -rf "$venv"
     "$python" -m venv "$venv"
     "$venv/bin/python" -m pip install --quiet --disable-pip-version-check \
-        --editable '.[dev,bench]' "ansible-core==$core.*" </dev/null
+        --editable ".[$extras]" "ansible-core==$core.*" </dev/null
     printf '%s\n' "$wanted" >"$stamp"
 }
 
