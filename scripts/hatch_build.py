@@ -34,8 +34,7 @@ class CustomBuildHook(BuildHookInterface):  # type: ignore[type-arg]
         shutil.copytree(
             root / "ansible_svc" / "plugins", copy / "plugins", ignore=shutil.ignore_patterns("__pycache__")
         )
-        (copy / "meta").mkdir()
-        shutil.copy(root / "meta" / "runtime.yml", copy / "meta")
+        shutil.copytree(root / "meta", copy / "meta")
         shutil.copy(root / "galaxy.yml", copy)
         build_data["force_include"][str(copy)] = COLLECTION
 

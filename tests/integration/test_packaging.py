@@ -28,7 +28,7 @@ pytest.importorskip("hatchling", reason="hatchling builds the wheel")
 
 @pytest.fixture(scope="module")
 def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Build wheel and collection from a copy of the checkout; return the directory that holds both."""
+    """Build sdist, the wheel from that, and the collection from a copy of the checkout; return where they are."""
     copy = tmp_path_factory.mktemp("checkout")
     for name in SOURCES:
         source = CHECKOUT / name
@@ -38,7 +38,7 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
             shutil.copy(source, copy / name)
     (copy / "plugins").symlink_to("ansible_svc/plugins")
     target = tmp_path_factory.mktemp("dist")
-    _run(sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", target, copy)
+    _run(sys.executable, "-m", "build", "--no-isolation", "--outdir", target, copy)
     _run(_galaxy(), "collection", "build", "--output-path", target, copy)
     return target
 
@@ -70,7 +70,7 @@ def test_wheel_holds_package_and_collection_and_nothing_else(built: Path) -> Non
 
 
 def test_collection_holds_plugins_only(built: Path) -> None:
-    (archive,) = built.glob("*.tar.gz")
+    (archive,) = built.glob("ansible_svc-svc-*.tar.gz")
     with tarfile.open(archive) as tar:
         names = {member.name for member in tar.getmembers() if not member.isdir()}
     assert "ansible_svc/plugins/strategy/svc_linear.py" in names
@@ -81,6 +81,9 @@ def test_collection_holds_plugins_only(built: Path) -> None:
         "README.md",
         "LICENSE",
         "CHANGELOG.md",
+        "meta/ee-bindep.txt",
+        "meta/ee-requirements.txt",
+        "meta/execution-environment.yml",
         "meta/runtime.yml",
         "plugins",
     }
@@ -88,7 +91,7 @@ def test_collection_holds_plugins_only(built: Path) -> None:
 
 def test_versions_agree(built: Path) -> None:
     (wheel,) = built.glob("*.whl")
-    (archive,) = built.glob("*.tar.gz")
+    (archive,) = built.glob("ansible_svc-svc-*.tar.gz")
     assert wheel.name.split("-")[1] == archive.name.removesuffix(".tar.gz").split("-")[2]
 
 
@@ -103,7 +106,7 @@ def test_short_name_works_with_the_path_that_the_command_prints(lab: Lab, enviro
 
 
 def test_collection_installs_with_ansible_galaxy(lab: Lab, built: Path, environment: Path, tmp_path: Path) -> None:
-    (archive,) = built.glob("*.tar.gz")
+    (archive,) = built.glob("ansible_svc-svc-*.tar.gz")
     _run(_galaxy(), "collection", "install", "--offline", "-p", tmp_path, archive)
     installed = {"ANSIBLE_STRATEGY": "ansible_svc.svc.svc_linear", "ANSIBLE_COLLECTIONS_PATH": str(tmp_path)}
     _plays_with(lab, environment, installed, tmp_path)
