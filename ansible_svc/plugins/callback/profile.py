@@ -11,7 +11,7 @@ description:
     managed hosts, modules built and shared, files read and delivered, and the slowest tasks and hosts.
   - On request it also writes a trace that Perfetto opens, and a page with the timeline of all hosts.
   - Works beside any stdout callback.
-author: The ansible_svc project
+author: The ansible_svc project (!UNKNOWN)
 version_added: 0.1.0
 requirements:
   - enabled in C(callbacks_enabled)
