@@ -3,7 +3,9 @@
 """Pull granted content from the controller, in chunks, several of which are on their way at any time.
 
 Only this side knows how fast it can take the data, so it asks and the controller answers: what is outstanding is the
-window, and there is no other buffer. `Blobs` keeps what was pulled in a store; file_writer.py puts it into files.
+window, and there is no other buffer. A long line needs a wide window, on a narrow one it would only fill the
+controller's memory; so it widens for as long as answers come no later than twice the quickest one did. `Blobs` keeps
+what was pulled in a store; file_writer.py puts it into files.
 """
 
 from __future__ import annotations
@@ -47,9 +49,10 @@ if TYPE_CHECKING:
     Chunk = tuple[str, int, int]
 
 
-#: How much to ask for at a time, and how many such requests to keep outstanding.
+#: How much to ask for at a time, how many such requests to keep outstanding at first, and at most.
 CHUNK_BYTES = 256 * 1024
 WINDOW = 4
+WIDEST = 32
 
 
 def fetch_from(router: Any, context_id: int = 0) -> Fetch:
@@ -75,7 +78,7 @@ def chunks_of(digest: str, size: int) -> Iterator[Chunk]:
 def pull(
     fetch: Fetch, chunks: Iterable[Chunk], request: Request | None = None, window: int = WINDOW
 ) -> Generator[bytes, None, None]:
-    """Yield the content of *chunks* in order, with up to *window* requests outstanding.
+    """Yield the content of *chunks* in order, at first with up to *window* requests outstanding.
 
     Close the generator (``contextlib.closing``) when the iteration may end early: that cancels what is outstanding.
 
@@ -99,7 +102,7 @@ def pull(
 def in_order(
     start: Callable[[T], PendingChunk], items: Iterable[T], request: Request | None = None, window: int = WINDOW
 ) -> Generator[Any, None, None]:
-    """Start a call for each of *items* and yield the results in order, with up to *window* calls outstanding.
+    """Start a call for each of *items* and yield the results in order, at first with up to *window* calls outstanding.
 
     See ``pull`` for *request* and for what it raises.
 
@@ -108,6 +111,9 @@ def in_order(
     Guarded by: ``lock`` guards ``outstanding``.
     """
     outstanding: deque[PendingChunk] = deque()
+    asked: deque[float] = deque()
+    quickest_s = float("inf")
+    widest = max(window, WIDEST)
     lock = threading.Lock()
 
     def cancel() -> None:
@@ -128,6 +134,7 @@ def in_order(
                 except StopIteration:
                     exhausted = True
                     break
+                asked.append(time.monotonic())
                 call = start(item)
                 with lock:
                     outstanding.append(call)
@@ -137,6 +144,10 @@ def in_order(
             if not outstanding:
                 return
             result = outstanding[0].result()
+            took_s = time.monotonic() - asked.popleft()
+            quickest_s = min(quickest_s, took_s)
+            if took_s <= 2 * quickest_s:
+                window = min(window + 1, widest)
             with lock:
                 outstanding.popleft()
             yield result

@@ -1,0 +1,76 @@
+# Copyright: (c) 2026, The ansible_svc project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""How often a run waits for an answer, and how much it sends, counted on the line.
+
+The bounds are there to be lowered.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.lab import Lab
+from tests.lab.proxy import Counters
+from tests.lab.wire import Wire
+
+# Long enough that what belongs together arrives together.
+ROUND_TRIP_S = 0.05
+COMMAND: dict[str, Any] = {"ansible.builtin.command": "true", "changed_when": False}
+
+
+class Stage:
+    """Hold a line, an empty cache at its other end, and what a login alone costs."""
+
+    def __init__(self, wire: Wire, cache: Path) -> None:
+        self._wire = wire
+        self._cache = cache
+        self.login = wire.handshake()
+
+    def run(self, *tasks: dict[str, Any]) -> Counters:
+        return self._wire.run(tasks, strategy="svc_linear", sections={"svc": {"cache_dir": self._cache}})
+
+
+@pytest.fixture
+def stage(lab: Lab, tmp_path: Path) -> Iterator[Stage]:
+    with Wire(lab, 1, ROUND_TRIP_S) as wire:
+        yield Stage(wire, tmp_path / "cache")
+
+
+def copy(name: str, content: str) -> dict[str, Any]:
+    return {"ansible.builtin.copy": {"dest": f"{{{{ workdir }}}}/{name}", "content": content}}
+
+
+def test_nothing_waits_or_travels_more_often_than_it_has_to(stage: Stage) -> None:
+    names = [f"round-trips-{number}" for number in range(4)]
+    line = [
+        {"ansible.builtin.lineinfile": {"path": f"{{{{ workdir }}}}/{n}", "line": "x", "create": True}} for n in names
+    ]
+    stat = [{"ansible.builtin.stat": {"path": f"{{{{ workdir }}}}/{n}"}} for n in names]
+    before = [copy(name, "a" * 1000) for name in names]
+    after = [copy(name, "b" * 1000) for name in names]
+
+    # Connecting: the handshake and one round trip when the host knows the agent's code, one more when it does not;
+    # and one for the task.
+    cold = stage.run(COMMAND)
+    assert cold.round_trips - stage.login.round_trips <= 3
+    assert cold.to_server_bytes + cold.to_client_bytes < 215_000
+    warm = stage.run(COMMAND)
+    assert warm.round_trips - stage.login.round_trips <= 2
+    assert warm.to_server_bytes + warm.to_client_bytes < 13_000
+
+    # So that what follows has its code there.
+    stage.run(line[0], stat[0], *before)
+
+    modules = stage.run(COMMAND, *[COMMAND] * 4, *line, *stat)
+    assert modules.round_trips - warm.round_trips <= 12
+    assert modules.to_server_bytes - warm.to_server_bytes < 12 * 300
+    assert modules.to_client_bytes - warm.to_client_bytes < 12 * 400
+
+    changed = stage.run(COMMAND, *after)
+    assert changed.round_trips - warm.round_trips <= 4 * 2
+    unchanged = stage.run(COMMAND, *after)
+    assert unchanged.round_trips - warm.round_trips <= 4 * 2
