@@ -9,6 +9,7 @@ import os
 import stat
 import threading
 import time
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
