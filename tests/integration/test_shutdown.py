@@ -9,6 +9,7 @@ code, and what it leaves behind is removed.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
@@ -139,6 +140,19 @@ def test_a_controller_that_is_killed(lab: Lab) -> None:
     _assert_nothing_is_left(lab)
 
 
+def test_a_second_interrupt_while_the_first_is_handled(lab: Lab) -> None:
+    """The second one kills ansible-playbook where it stands; hosts and ssh clients notice by themselves."""
+    book, hosts = _play([GOOD, LONG]), inventory(lab, HOSTS)
+
+    ended = _interrupt(lab, CANDIDATE, book, hosts, _all_sleep, signal.SIGINT, again=True)
+
+    assert ended.rc in (-signal.SIGINT, 99), ended  # 99: it was through with the first already
+    assert ended.took_s < SOON_S, ended
+    left = processes.wait_gone(lab.processes(), SOON_S)
+    assert CANDIDATE == STOCK or not left, [process.command() for process in left]
+    _remove_leftovers(lab)
+
+
 @dataclass(frozen=True)
 class Ended:
     """Hold how a run ended: its exit code, how long after the signal, in seconds, and what it had said."""
@@ -155,10 +169,13 @@ def _interrupt(
     hosts: Path,
     reached: Callable[[Lab], bool],
     number: signal.Signals,
+    *,
+    again: bool = False,
 ) -> Ended:
     """Run book, send the signal when the moment is reached, and return how the run ended.
 
-    SIGINT goes to the whole process group, as a terminal sends it; other signals to the process alone.
+    SIGINT goes to the whole process group, as a terminal sends it; other signals to the process alone. again: send it
+    once more as soon as ansible-playbook says that it was interrupted.
     """
     begin_afresh(lab)
     path = hosts.with_suffix(f".{strategy}.yml")
@@ -183,6 +200,10 @@ def _interrupt(
             os.killpg(process.pid, number)
         else:
             process.send_signal(number)
+        if again:
+            _wait_until(lambda: process.poll() is not None or "interrupted" in output.read_text(), START_S)
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, number)
         rc = process.wait(timeout=START_S)
     finally:
         if process.poll() is None:
