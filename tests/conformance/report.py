@@ -18,7 +18,8 @@ _PREAMBLE = """\
 What passes under stock `linear` must pass under `svc_linear`. Shown with ansible-core's own integration targets, taken
 from the sdist of each release and run as ansible-test runs them; targets that choose `linear`, `free` or `host_pinned`
 themselves are run with `svc_linear`, `svc_free` and `svc_host_pinned`. A target counts when stock passes it on the
-machine of the test. Content for managed hosts goes over real ssh.
+machine of the test; where stock's column is empty, svc passed and stock was not asked. Content for managed hosts goes
+over real ssh. `make conformance-quick`, a part of the gate, runs the fastest of them.
 
     python -m tests.conformance run --subset quick      # minutes; also: pytest tests/conformance -m conformance
     python -m tests.conformance run --subset first      # what a change of the engine is tried on
@@ -117,7 +118,10 @@ def document(columns: Sequence[Column], commit: str, date: datetime.date) -> str
         lines.append(f"| {column.core} | {column.python} | `{column.strategy}` | {counts} |")
     for column in columns:
         lines += ["", f"## ansible-core {column.core}, Python {column.python}, `{column.strategy}`", ""]
-        lines += ["Seconds are wall time of the whole target, setup included.", ""]
+        lines += [
+            "Seconds are wall time of the whole target, setup included, on a machine with other work: no benchmark.",
+            "",
+        ]
         lines += ["| target | stock | svc | stock s | svc s | reason |", "|---|---|---|---|---|---|"]
         lines += [_markdown(row) for row in column.rows if row.verdict != EXCLUDED]
         lines += ["", "Left out:", ""]
