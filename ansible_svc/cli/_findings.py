@@ -11,6 +11,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from ansible_svc.report.table import size
+
 _HOST_COLUMNS = ("host", "connection", "round trip", "Python", "sudo", "cache")
 
 
@@ -65,6 +67,14 @@ def _hosts(hosts: dict[str, dict[str, Any]], terminal: Console) -> None:
             continue
         python = f"{seen['version']} ({seen['python']})" if "python" in seen else ""
         milliseconds = f"{seen['round_trip_s'] * 1000:.1f} ms"
-        cells = (host, seen["connection"], milliseconds, python, seen.get("sudo", ""), seen.get("cache", ""))
+        cells = (host, seen["connection"], milliseconds, python, seen.get("sudo", ""), _cache(seen.get("cache")))
         table.add_row(*map(escape, cells))
     terminal.print(table)
+
+
+def _cache(cache: dict[str, Any] | None) -> str:
+    if cache is None:
+        return ""
+    if cache["directory"] is None:
+        return "none is in use"
+    return f"{size(cache['size_bytes'])} in {cache['directory']}"

@@ -59,10 +59,10 @@ def ask(passed_on: list[str], clear: bool) -> dict[str, dict[str, Any]]:
     """
     from ansible_svc.cli._looking import look_at_hosts
     from ansible_svc.cli._playbook import empty_playbook
-    from ansible_svc.compat.command_line import open_session, playbook_options
+    from ansible_svc.compat.command_line import named_playbooks, open_session
 
     with empty_playbook() as nothing:
-        patterns = [word for word in playbook_options([*passed_on, nothing]).args if word != nothing]
+        patterns = named_playbooks(passed_on)
         limit = ["--limit", ":".join(patterns)] if patterns else []
         options = [word for word in passed_on if word not in patterns]
         session = open_session([*options, *limit, nothing], [])

@@ -62,18 +62,19 @@ def examine(passed_on: list[str], hosts: bool) -> dict[str, Any]:
 
     from ansible_svc.cli import _forecast, _installation, _looking
     from ansible_svc.cli._playbook import empty_playbook
-    from ansible_svc.compat.command_line import open_session, playbook_options
+    from ansible_svc.compat.command_line import named_playbooks, open_session
 
     report: dict[str, Any] = {"versions": _installation.versions(), "settings": _installation.settings()}
     problems = report["problems"] = _installation.unsupported()
     report["plays"], report["hosts"] = [], {}
     with empty_playbook() as nothing:
-        playbooks = [path for path in playbook_options([*passed_on, nothing]).args if path != nothing]
+        playbooks = named_playbooks(passed_on)
+        command_line = passed_on if playbooks else [*passed_on, nothing]
         missing = [path for path in playbooks if not os.path.isfile(path)]
         problems += [f"there is no playbook {path}" for path in missing]
         playbooks = [path for path in playbooks if path not in missing]
         try:
-            session = open_session([*passed_on, nothing], playbooks)
+            session = open_session(command_line, playbooks)
             if problem := _installation.strategy_problem():
                 problems.append(problem)
             for playbook in playbooks:

@@ -52,6 +52,35 @@ def playbook_options(arguments: Sequence[str]) -> argparse.Namespace:
     return options
 
 
+def named_playbooks(arguments: Sequence[str]) -> list[str]:
+    """Return the playbooks that arguments of ansible-playbook name, of which it wants one and here may be none.
+
+    Other wrong arguments end the process as they do there.
+    """
+    cli = PlaybookCLI(["ansible-playbook", *arguments])
+    cli.init_parser()
+    error = cli.parser.error
+
+    def note(message: str) -> None:
+        raise _WrongUsage(message)
+
+    cli.parser.error = note
+    try:
+        found: list[str] = cli.parser.parse_args(list(arguments)).args
+    except _WrongUsage as wrong:
+        cli.parser.error = error
+        if str(wrong) != "the following arguments are required: playbook":
+            error(str(wrong))
+        # It complains of this first, and of other things only when this is there.
+        cli.parser.parse_args([*arguments, os.devnull])
+        return []
+    return found
+
+
+class _WrongUsage(Exception):
+    """What argparse complains of."""
+
+
 def open_session(arguments: Sequence[str], playbooks: Sequence[str]) -> Session:
     """Return a session for arguments of ansible-playbook, which must include a playbook.
 

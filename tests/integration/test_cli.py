@@ -83,7 +83,7 @@ def test_bench_applies_chosen_tasks_and_tells_recaps_that_differ(lab: Lab, playb
 
 def test_doctor_says_what_runs_how_and_what_hosts_are_like(lab: Lab, playbook: Path) -> None:
     hosts = inventory(lab, 2, hosts={"host02": {"ansible_port": 1}})
-    done = _command(lab, "doctor", "--json", "-i", hosts, playbook)
+    done = _command(lab, "doctor", "--json", "-i", hosts, playbook, "-e", "something=else")
     assert done.returncode == 1, done.stdout + done.stderr
     report = json.loads(done.stdout)
     assert report["settings"]["strategy"]["value"] == "svc_linear"
@@ -100,6 +100,8 @@ def test_doctor_says_what_runs_how_and_what_hosts_are_like(lab: Lab, playbook: P
     assert (seen["status"], seen["connection"]) == ("ok", "native")
     assert seen["version"].startswith("3.")
     assert 0 < seen["round_trip_s"] < 60
+    assert seen["cache"]["directory"].endswith("/.cache/ansible_svc")
+    assert seen["cache"]["size_bytes"] > 0
     assert seen["sudo"] == "not needed" if os.geteuid() == 0 else seen["sudo"]
     assert report["hosts"]["host02"]["status"] == "unreachable"
     (problem,) = report["problems"]
@@ -122,6 +124,8 @@ def test_doctor_says_what_to_set(lab: Lab) -> None:
         (["bench", "-i", "hosts"], "the following arguments are required: playbook"),
         (["bench", "site.yml", "--no-such-option"], "unrecognized arguments: --no-such-option"),
         (["bench", "--runs", "0", "site.yml"], "must be at least 1"),
+        (["doctor", "--no-such-option"], "unrecognized arguments: --no-such-option"),
+        (["doctor", "site.yml", "--no-such-option"], "unrecognized arguments: --no-such-option"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )

@@ -13,14 +13,12 @@ from ansible.plugins.action import ActionBase
 
 from ansible_svc.engine.ansible_errors import as_ansible
 from ansible_svc.engine.connections import NativeConnection
-from ansible_svc.engine.runtime import runtime
 
 _ROUND_TRIPS = 5
-_CACHE = 'd=$1; case $d in "~/"*) d=$HOME/${d#"~/"};; esac; [ -d "$d" ] && ls -ld "$d" && du -sk "$d"'
 
 
 class ActionModule(ActionBase):
-    """Returns ``looked``: connection, round_trip_s, python, version, user_id, sudo, cache."""
+    """Returns ``looked``: connection, round_trip_s, python, version, user_id, sudo, cache (target.cache.Cache.show)."""
 
     def run(self, tmp: Any = None, task_vars: Any = None) -> dict[str, Any]:
         """Look through the connection that any other task of this host would have."""
@@ -47,8 +45,7 @@ def _native(connection: NativeConnection) -> dict[str, Any]:
         facts = access.facts(place)
         round_trip_s = _median(lambda: access.prepare(place, []))
         sudo = run("sudo", "-n", "true") if facts["uid"] else None
-        directory = runtime().contexts.cache.directory
-        cache = run("/bin/sh", "-c", _CACHE, "sh", directory) if directory else None
+        cache = access.cache(place, clear=False)
     return {
         "connection": "native",
         "round_trip_s": round_trip_s,
@@ -56,7 +53,7 @@ def _native(connection: NativeConnection) -> dict[str, Any]:
         "version": ".".join(map(str, facts["version"])),
         "user_id": facts["uid"],
         "sudo": "not needed" if sudo is None else _sudo(sudo.rc, sudo.err.decode(errors="replace")),
-        "cache": "switched off" if cache is None else _cache(directory, cache.rc, cache.out.decode(errors="replace")),
+        "cache": cache,
     }
 
 
@@ -78,12 +75,3 @@ def _sudo(rc: int, error: str) -> str:
     if "password is required" in error:
         return "asks for a password"
     return "refused"
-
-
-def _cache(directory: str | None, rc: int, text: str) -> str:
-    if rc:
-        return f"{directory}: not there yet"
-    listed, _, used = text.partition("\n")
-    mode = listed.split()[0]
-    trusted = "" if mode.startswith("drwx------") else f", open to others ({mode})"
-    return f"{directory}: {used.split()[0]} KB{trusted}"
