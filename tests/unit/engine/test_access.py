@@ -13,6 +13,7 @@ import pytest
 
 from ansible_svc.engine.access import Access, Finished, ModuleCall, Place
 from ansible_svc.engine.preparing import AddMode, CopyFile, MakeDirectory, WriteBytes
+from ansible_svc.engine.probe import Span
 from ansible_svc.engine.running import Run, running
 from ansible_svc.engine.statistics import Counters
 from ansible_svc.errors import CancelledError
@@ -283,3 +284,33 @@ def test_small_files_travel_with_the_request(stage: Stage, tmp_path: Path) -> No
     with pytest.raises(FileAccessError):
         stage.access.read_small(str(tmp_path / "absent"))
     assert stage.counters.snapshot(0).files_pushed == 1
+
+
+# -- for the probe
+
+
+def test_without_a_probe_nobody_is_asked_how_long_it_took(stage: Stage) -> None:
+    stage.run(DONE)
+    assert "timed" not in stage.host.asked[0][1]
+
+
+def test_with_a_probe_the_host_says_how_long_it_took(stage: Stage) -> None:
+    span = Span("web", "t1")
+    with running(Run(span)):
+        assert stage.run({**DONE, "took": [0.0, 0.0]}) == Finished(3, b"out", b"err")
+        stage.host.answers.append(None)
+        stage.access.prepare(PLACE, [])
+    assert [arguments.get("timed") for _method, arguments in stage.host.asked] == [True, None]
+    phases = [phase for phase, _at in span.marks]
+    assert phases == ["queue", "connect", "send", "run", "receive", "connect", "send", "run", "receive"]
+    begins = [at for _phase, at in span.marks]
+    assert begins == sorted(begins)
+
+
+def test_what_fails_was_running_until_then(stage: Stage) -> None:
+    span = Span("web", "t1")
+    run = Run(span)
+    run.cancel()
+    with running(run), pytest.raises(CancelledError):
+        stage.run()
+    assert [phase for phase, _at in span.marks][-2:] == ["run", "receive"]

@@ -242,6 +242,18 @@ def test_a_command(stage: Stage) -> None:
     assert value(deferred) == {"rc": 0, "out": b"out", "err": b"err"}
 
 
+def test_whoever_asks_is_told_how_long_it_took(stage: Stage) -> None:
+    answers = [stage.run(timed=True)]
+    stage.spawner.fake.finished(Outcome(rc=0, out=b"", err=b""))
+    answers.append(stage.command(timed=True))
+    stage.spawner.fake.finished(Outcome(rc=0, out=b"", err=b""))
+    for answer in map(value, answers):
+        ready_s, run_s = answer.pop("took")
+        assert ready_s >= 0
+        assert run_s >= 0
+        assert answer == {"rc": 0, "out": b"", "err": b""}
+
+
 @pytest.mark.parametrize(("number", "rc"), [(errno.ENOENT, 127), (errno.EACCES, 126), (0, 126)])
 def test_a_command_that_does_not_start(stage: Stage, number: int, rc: int) -> None:
     deferred = stage.command()
