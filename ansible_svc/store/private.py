@@ -36,9 +36,7 @@ def open_private(path: str, create: bool = False) -> int:
     except FileNotFoundError:
         if not create:
             raise
-        os.makedirs(os.path.dirname(path), 0o700, exist_ok=True)
-        with suppress(FileExistsError):  # another process was faster; what it made is checked like any other
-            os.mkdir(path, 0o700)
+        make_directories(path)
         descriptor = os.open(path, flags)
     try:
         status = os.fstat(descriptor)
@@ -52,6 +50,19 @@ def open_private(path: str, create: bool = False) -> int:
         os.close(descriptor)
         raise
     return descriptor
+
+
+def make_directories(path: str) -> None:
+    """Make a directory and its parents as far as they are missing, each for this user alone, whatever the umask is.
+
+    Raises OSError.
+    """
+    parent = os.path.dirname(path)
+    if parent != path and not os.path.isdir(parent):
+        make_directories(parent)
+    with suppress(FileExistsError):  # another process was faster; it is for the caller to look at what that made
+        os.mkdir(path, 0o700)
+        os.chmod(path, 0o700)
 
 
 def read_private(directory: int, name: str) -> bytes | None:

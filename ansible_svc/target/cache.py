@@ -42,7 +42,7 @@ class Cache:
     Parameters:
         directory: absolute path, or None to do without.
         limit_bytes: how much to keep below it.
-        report: called with one line of text for the first problem of each kind.
+        report: called with one line of text for the first problem; those after it mostly follow from it.
 
     Attributes:
         directory: the path, when the directory is there and can be trusted; else None.
@@ -54,17 +54,22 @@ class Cache:
     def __init__(self, directory: str | None, limit_bytes: int, report: Callable[[str], None]) -> None:
         self.directory = directory
         self._limit_bytes = limit_bytes
-        self._report = report
+        self._report_first: Callable[[str], None] | None = report
         self.disk: DiskStore | None = None
         if directory is not None:
             try:
                 os.close(open_private(directory, create=True))
             except OSError as error:
-                report("cannot use the cache directory %s: %s" % (directory, error.strerror or error))
+                self._report("cannot use the cache directory %s: %s" % (directory, error.strerror or error))
                 self.directory = None
         if self.directory is not None:
-            self.disk = DiskStore(os.path.join(self.directory, "blobs"), limit_bytes, report)
+            self.disk = DiskStore(os.path.join(self.directory, "blobs"), limit_bytes, self._report)
         self.blobs = LayeredStore(MemoryStore(MEMORY_BYTES), self.disk)
+
+    def _report(self, text: str) -> None:
+        report, self._report_first = self._report_first, None
+        if report is not None:
+            report(text)
 
     def subdirectory(self, name: str) -> str | None:
         """Return a directory of that name below the cache directory, made if need be; None when there can be none."""

@@ -18,6 +18,7 @@ import threading
 
 from ansible_svc.errors import Error
 from ansible_svc.store import MemoryStore
+from ansible_svc.store.private import make_directories
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -95,10 +96,9 @@ class Preparations:
         )
 
     def _make_directory(self, path: str, mode: int, own: bool) -> None:
-        os.makedirs(os.path.dirname(path), 0o700, exist_ok=True)
+        make_directories(os.path.dirname(path))
         os.mkdir(path, 0o700)
-        if mode != 0o700:
-            os.chmod(path, mode)
+        os.chmod(path, mode)
         if own:
             with self._lock:
                 self._own.add(path)

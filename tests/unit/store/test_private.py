@@ -25,6 +25,15 @@ def test_it_is_made_for_this_user_alone(tmp_path: Path, folder: int) -> None:
     assert (tmp_path / "a" / "b").stat().st_mode & 0o777 == 0o700
 
 
+def test_the_umask_does_not_matter(tmp_path: Path) -> None:
+    before = os.umask(0o777)
+    try:
+        os.close(open_private(str(tmp_path / "a" / "b" / "c"), create=True))
+    finally:
+        os.umask(before)
+    assert [path.stat().st_mode & 0o777 for path in (tmp_path / "a", tmp_path / "a" / "b")] == [0o700] * 2
+
+
 def test_what_is_missing_is_not_made_unasked(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
         open_private(str(tmp_path / "a"))
