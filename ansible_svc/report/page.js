@@ -9,7 +9,7 @@
   const byId = (id) => document.getElementById(id);
   const [head, rows, scroll, spacer, tip] = ["head", "rows", "scroll", "spacer", "tip"].map(byId);
 
-  const ROW = 18, BAR = 12, GUTTER = 130, HEAD = 46, RIGHT = 10, FEWEST_ROWS = 12;
+  const ROW = 18, BAR = 12, GUTTER = 130, HEAD = 46, RIGHT = 10, FEWEST_ROWS = 12, NARROW = 1.5;
   const TASK = 0, WAY = 1, REASON = 2, STATUS = 3, BEGIN = 4, PHASES = 5;
   const MEANINGS = {
     queue: "waiting for a free fork",
@@ -194,11 +194,24 @@
     const first = Math.floor(scroll.scrollTop / ROW);
     const last = Math.min(state.shown.length, Math.ceil((scroll.scrollTop + height) / ROW));
     for (let row = first; row < last; row++) paintRow(on, theme, colours, state.shown[row], row * ROW - scroll.scrollTop);
+    on.fillStyle = theme.text;
     if (!data.hosts.length) {
       on.fillText("No play ran under a strategy of svc, so there is nothing to show here.", 12, height / 2);
     } else if (!state.shown.length) {
       on.fillText("No host has this in its name.", 12, height / 2);
     }
+  }
+
+  // The phase that a host-task was in for longest, of those that are shown; -1 when none is.
+  function longest(bar) {
+    let found = -1, most = 0;
+    for (let phase = PHASES; phase < bar.length; phase += 2) {
+      if (state.phases[bar[phase]] && bar[phase + 1] > most) {
+        most = bar[phase + 1];
+        found = bar[phase];
+      }
+    }
+    return found;
   }
 
   function paintRow(on, theme, colours, host, top) {
@@ -214,21 +227,29 @@
       const bar = data.bars[host][index];
       if (bar[BEGIN] > state.to) break;
       on.globalAlpha = state.tasks && !state.tasks.has(bar[TASK]) ? 0.15 : 1;
-      let at = bar[BEGIN];
-      for (let phase = PHASES; phase < bar.length; phase += 2) {
-        const until = at + bar[phase + 1];
-        if (state.phases[bar[phase]] && until > state.from) {
-          const left = x(at), wide = x(until) - left;
-          on.fillStyle = colours[bar[phase]];
-          // A hair narrower when there is room, so that neighbours stay apart.
-          if (wide > 0.05) on.fillRect(left, y, Math.max(wide, 0.35), BAR);
+      const left = x(bar[BEGIN]), wide = x(ends[host][index]) - left;
+      if (wide < NARROW) {
+        // Nobody could tell its phases apart: the longest stands for all.
+        const phase = longest(bar);
+        if (phase >= 0) {
+          on.fillStyle = colours[phase];
+          on.fillRect(left, y, Math.max(wide, 0.5), BAR);
         }
-        at = until;
+      } else {
+        let at = bar[BEGIN];
+        for (let phase = PHASES; phase < bar.length; phase += 2) {
+          const until = at + bar[phase + 1], from = x(at), part = x(until) - from;
+          if (state.phases[bar[phase]] && until > state.from && part > 0.2) {
+            on.fillStyle = colours[bar[phase]];
+            on.fillRect(from, y, part, BAR);
+          }
+          at = until;
+        }
       }
-      const left = x(bar[BEGIN]), wide = x(at) - left;
       if (wide > 3) {
+        // A hair, so that neighbours stay apart.
         on.fillStyle = theme.back;
-        on.fillRect(x(at) - 0.7, y, 0.7, BAR);
+        on.fillRect(left + wide - 0.7, y, 0.7, BAR);
       }
       if (FAILED.has(bar[STATUS])) {
         on.fillStyle = theme.bad;
@@ -394,6 +415,7 @@
   }
   byId("more").addEventListener("click", () => fillSlowest(data.slowest.length));
   fillSlowest(10);
+  byId("slowest").closest("section").hidden = !data.slowest.length;
 
   data.phases.forEach((phase, index) => {
     const button = document.createElement("button");
