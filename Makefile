@@ -13,7 +13,13 @@ IN_PARALLEL = -n $(JOBS) --dist loadfile
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 export PYTHONDONTWRITEBYTECODE := 1
 
-.PHONY: help setup demo test lint unit integration integration-latest conformance-quick bench build clean
+# Molecule's scenarios: all when this is empty. The gate runs two.
+SCENARIOS ?=
+GATE_SCENARIOS := default become
+# Molecule leaves an inventory and a configuration behind; here `make clean` removes them.
+MOLECULE := ANSIBLE_HOME=$(CURDIR)/.cache/ansible molecule
+
+.PHONY: help setup demo test lint playbook-lint unit integration integration-latest conformance-quick molecule gate-molecule options docs sanity bench build clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1|/' | column -t -s '|'
@@ -24,7 +30,7 @@ setup: ## make .venv and install what is missing on the machine
 demo: setup ## run examples/site.yml with svc_linear on ten hosts of a private sshd
 	@$(PYTHON_BIN) -m scripts.demo
 
-test: lint unit integration integration-latest conformance-quick ## everything the gate runs
+test: lint docs unit integration integration-latest conformance-quick gate-molecule ## everything the gate runs
 
 lint: setup ## style, types, who may import whom
 	ruff check .
@@ -53,7 +59,7 @@ conformance-quick: setup ## the fastest of ansible-core's own integration target
 	exit $$status
 
 molecule: setup ## scenarios on real ssh hosts: all, or SCENARIOS="default become"
-	$(if $(SCENARIOS),for name in $(SCENARIOS); do molecule test --scenario-name $$name; done,molecule test --all)
+	$(if $(SCENARIOS),for name in $(SCENARIOS); do $(MOLECULE) test --scenario-name $$name; done,$(MOLECULE) test --all)
 
 gate-molecule:
 	$(MAKE) molecule SCENARIOS="$(GATE_SCENARIOS)"
