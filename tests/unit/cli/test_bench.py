@@ -4,16 +4,9 @@
 
 from __future__ import annotations
 
-import os
-import signal
-import subprocess
-import sys
-from pathlib import Path
 from typing import Any
 
-import pytest
-
-from ansible_svc.cli import _accounting, bench
+from ansible_svc.cli import bench
 from ansible_svc.cli._accounting import Cost
 from ansible_svc.cli.bench import OURS, STOCK, Run, compare
 
@@ -60,35 +53,3 @@ def test_exit_codes_and_strategies_of_plays_are_told() -> None:
         "ansible-playbook ended with 2, 4.",
         "Play Play names the strategy free and ran under it both times.",
     ]
-
-
-def test_what_a_command_and_its_children_cost(tmp_path: Path) -> None:
-    burn = "import time\nwhile time.process_time() < 0.2: pass"
-    command = f"{sys.executable} -c '{burn}'; {sys.executable} -c '{burn}'; echo done; exit 3"
-    with open(tmp_path / "output", "w+b") as output:
-        cost = _accounting.measured(["/bin/sh", "-c", command], dict(os.environ), output)
-        output.seek(0)
-        assert output.read() == b"done\n"
-    assert cost.rc == 3
-    assert cost.cpu_s > 0.39
-    assert cost.wall_s > 0.39
-
-
-@pytest.mark.skipif(sys.platform != "linux", reason="only Linux lets a process adopt orphans")
-def test_an_ssh_master_that_was_left_behind_is_ended_and_nothing_else(tmp_path: Path) -> None:
-    # In a process of its own, which then is no longer this one's to adopt.
-    (tmp_path / "ssh").symlink_to("/bin/sleep")
-    (tmp_path / "daemon").symlink_to("/bin/sleep")
-    code = f"""
-import os, sys
-from ansible_svc.cli import _accounting
-assert _accounting.adopt_orphans()
-command = "{tmp_path}/ssh 300 & {tmp_path}/daemon 300 & echo"
-with open(os.devnull, "wb") as nowhere:
-    _accounting.measured(["/bin/sh", "-c", command], dict(os.environ), nowhere)
-print(*[f"{{pid}} {{name}}" for pid, name in _accounting._children()])
-"""
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
-    pid, name = done.stdout.split()
-    os.kill(int(pid), signal.SIGTERM)
-    assert name == "daemon"
