@@ -161,7 +161,8 @@ class ContextService(Service):
         else:
             context = self._ssh_with_retries(identity.login, candidates)
         born_with_pool(context)
-        host = Host(identity, context, context.svc_facts)
+        login_host = self.connected(Identity(identity.login)) if identity.become is not None else None
+        host = Host(identity, context, context.svc_facts, login_host)
         mitogen.core.listen(context, "disconnect", lambda: self._on_lost(host, future))
         if self._router.stream_by_id(context.context_id) is None:  # lost before anybody listened
             raise ConnectFailed(f"Connection to {identity.login.host} closed.")

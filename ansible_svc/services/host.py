@@ -21,6 +21,7 @@ class Host:
         identity: how it was reached.
         context: the mitogen context.
         facts: what the agent's hello returned.
+        login: the host from whose agent this one was started; what that has need not be sent.
 
     Attributes:
         alive: False once the connection is gone.
@@ -28,11 +29,13 @@ class Host:
     Threads: any. Guarded by ``_lock``: what the agent holds.
     """
 
-    def __init__(self, identity: Identity, context: Any, facts: dict[str, Any]) -> None:
+    def __init__(self, identity: Identity, context: Any, facts: dict[str, Any], login: Host | None = None) -> None:
         self.identity = identity
         self.context = context
         self.facts = facts
         self.alive = True
+        self._login = login
+        self._not_there: set[str] = set()
         self._lock = threading.Lock()
         self._bundles: set[str] = set()
         self._blobs: set[str] = set()
@@ -65,7 +68,16 @@ class Host:
         with self._lock:
             if bundle.name in self._bundles:
                 return []
-            return [digest for digest in bundle.digests() if not self._has(digest)]
+            lacking = [digest for digest in bundle.digests() if not self._has(digest)]
+            not_there = set(self._not_there)
+        if self._login is None:
+            return lacking
+        return [digest for digest in lacking if digest in not_there or not self._login.has(digest)]
+
+    def has(self, digest: str) -> bool:
+        """Tell whether the agent has a blob, as far as is known."""
+        with self._lock:
+            return self._has(digest)
 
     def holds(self, bundle: Bundle) -> None:
         """Note that the agent answered a run of this bundle, so it has all of it."""
@@ -81,6 +93,7 @@ class Host:
             missing = set(digests)
             if bundle.name in missing:
                 missing.update(bundle.digests())
+            self._not_there |= missing
             self._blobs -= missing
             self._kept -= {digest[:KEPT_LENGTH] for digest in missing}
 

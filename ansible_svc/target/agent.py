@@ -24,7 +24,7 @@ from ansible_svc.target.spawner import Outcome, Spawner, ZygoteGone
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any
+    from typing import Any, Callable
 
     from ansible_svc.target.file_writer import FileWriter
 
@@ -41,13 +41,22 @@ class AgentService(Service):
         cache: the cache directory; without one there is none.
         problems: what is to be told to the user, such as a cache that cannot be used; goes along with the next answer.
 
+        neighbour: asks the agent from which this one was started for module code, by digests; see Bundles.complete.
+
     Threads: exposed methods run on the Pool's threads and only hand work to a zygote; the answers come from the
     zygotes' reader threads through Deferred, so that any number of modules may run at once.
     """
 
-    def __init__(self, router: Any, cache: Cache | None = None, problems: list[str] | None = None) -> None:
+    def __init__(
+        self,
+        router: Any,
+        cache: Cache | None = None,
+        problems: list[str] | None = None,
+        neighbour: Callable[[list[str]], list[bytes | None]] | None = None,
+    ) -> None:
         super().__init__(router)
         self._router = router
+        self._neighbour = neighbour
         self._cache = cache or Cache(None, 0, LOG.warning)
         self._problems = [] if problems is None else problems
         self._bundles = Bundles(self._cache.blobs)
@@ -127,6 +136,8 @@ class AgentService(Service):
         clock = Clock() if timed else None
         self._bundles.add(pack)
         missing = self._bundles.missing(bundle)
+        if missing and self._neighbour is not None:
+            missing = self._bundles.complete(bundle, self._neighbour)
         if missing:
             return {"missing": missing}
         self._preparations.carry_out(before, request)

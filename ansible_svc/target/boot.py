@@ -12,6 +12,9 @@ import os
 import select
 import sys
 
+from ansible_svc.errors import Error
+from ansible_svc.names import BECOME_SERVICE
+from ansible_svc.service import call
 from ansible_svc.service.endpoint import endpoint_of
 from ansible_svc.service.takeover import start
 from ansible_svc.target.agent import AgentService
@@ -25,11 +28,13 @@ from ansible_svc.target.spawner import SOURCES
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any
+    from typing import Any, Callable
 
 READY = b"ansible-svc: ready "
 #: Compiled for the cache as well, although an agent may come to its end without having needed them.
 _SOON_NEEDED = ("ansible_svc.target.blobs", "ansible_svc.target.file_writer", "ansible_svc.target.file_reader")
+
+_NEIGHBOUR_TIMEOUT_S = 10.0
 
 
 def begin(
@@ -52,7 +57,7 @@ def begin(
     assert pool is not None
     problems: list[str] = []
     cache = Cache(directory, settings["cache_bytes"], problems.append)
-    agent = AgentService(econtext.router, cache, problems)
+    agent = AgentService(econtext.router, cache, problems, _neighbour(econtext))
     sources = {name: importer.get_source("ansible_svc.target." + name).encode() for name in SOURCES}
     facts = agent.hello(sources, settings["candidates"])
     pool.add(agent)
@@ -69,6 +74,23 @@ def begin(
         for name in _SOON_NEEDED:
             importer.code_of(name)
         cache.keep_boot_file(file_name(archive[0]), content(archive[1], dict(importer.codes)))
+
+
+def _neighbour(econtext: Any) -> Callable[[list[str]], list[bytes | None]] | None:
+    """Return a function that asks the agent from which this one was started for module code; None without such one."""
+    if econtext.parent is econtext.master:
+        return None
+
+    def ask(digests: list[str]) -> list[bytes | None]:
+        try:
+            answer: list[bytes | None] = call(
+                econtext.parent, BECOME_SERVICE, "hand_over", timeout_s=_NEIGHBOUR_TIMEOUT_S, digests=digests
+            )
+        except Error:
+            return [None] * len(digests)  # the controller has it, too
+        return answer
+
+    return ask
 
 
 def _write_all(descriptor: int, data: bytes) -> None:

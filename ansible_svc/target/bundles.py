@@ -19,7 +19,7 @@ from ansible_svc.target.spawner import Zygote
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any
+    from typing import Any, Callable
 
     from ansible_svc.store.layered import LayeredStore
 
@@ -54,6 +54,29 @@ class Bundles:
             self._store.memory.add_verified(digest, blob)
         with self._lock:
             self._to_keep.update(blobs)
+
+    def complete(self, name: str, ask: Callable[[list[str]], list[bytes | None]]) -> list[str]:
+        """Return what a bundle lacks after what could be had elsewhere was taken from there.
+
+        Parameters:
+            name: the bundle.
+            ask: returns the content of blobs, None for those that are not to be had; what is not what its digest says
+                is not taken.
+        """
+        missing = self.missing(name)
+        for _manifest_then_files in range(2):
+            if not missing:
+                break
+            for digest, blob in zip(missing, ask(missing)):
+                if blob is not None and digest_bytes(blob) == digest:
+                    self._store.memory.add_verified(digest, blob)
+                    with self._lock:
+                        self._to_keep[digest] = blob
+            still = self.missing(name)
+            if still == missing:
+                break
+            missing = still
+        return missing
 
     def keep(self) -> None:
         """Put what was added on disk, too; return when it is there. Apart, so that no module waits for the disk."""

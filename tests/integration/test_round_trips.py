@@ -7,6 +7,7 @@ The bounds are there to be lowered.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -30,8 +31,9 @@ class Stage:
         self._cache = cache
         self.login = wire.handshake()
 
-    def run(self, *tasks: dict[str, Any]) -> Counters:
-        return self._wire.run(tasks, strategy="svc_linear", sections={"svc": {"cache_dir": self._cache}})
+    def run(self, *tasks: dict[str, Any], **options: object) -> Counters:
+        svc = {"cache_dir": self._cache, **options}
+        return self._wire.run(tasks, strategy="svc_linear", sections={"svc": svc})
 
 
 @pytest.fixture
@@ -74,3 +76,12 @@ def test_nothing_waits_or_travels_more_often_than_it_has_to(stage: Stage) -> Non
     assert changed.round_trips - warm.round_trips <= 4 * 2
     unchanged = stage.run(COMMAND, *after)
     assert unchanged.round_trips - warm.round_trips <= 4 * 2
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="becoming somebody else needs root")
+def test_who_was_become_takes_code_from_the_login(stage: Stage) -> None:
+    alone = stage.run(COMMAND, cache=False)
+    both = stage.run(COMMAND, {**COMMAND, "become": True, "become_user": "nobody"}, cache=False)
+    # The code for becoming is 17 KB; that of the agent and of the module are some 180.
+    assert both.to_server_bytes - alone.to_server_bytes < 25_000
+    assert both.round_trips - alone.round_trips <= 2

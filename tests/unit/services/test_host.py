@@ -59,6 +59,19 @@ def test_an_agent_that_knows_nothing_gets_everything(host: Host) -> None:
     assert host.lacks(ONE) == ["one", "a", "b"]
 
 
+def test_what_the_login_has_is_not_sent_to_whom_it_became() -> None:
+    login = Host(Identity(LocalLogin()), None, {})
+    became = Host(Identity(LocalLogin()), None, {}, login)
+    assert became.lacks(ONE) == ["one", "a", "b"]
+    login.holds(ONE)
+    assert became.lacks(ONE) == []
+    assert became.lacks(TWO) == ["two", "c"]
+    became.forgot(ONE, ["a"])
+    assert became.lacks(ONE) == ["a"]
+    became.forgot(ONE, ["one"])
+    assert became.lacks(ONE) == ["one", "a", "b"]
+
+
 def test_what_a_cache_has_kept_is_not_sent_until_the_agent_lacks_it() -> None:
     digests = [letter * 64 for letter in "abc"]
     both = bundle("d" * 64, *digests)

@@ -193,3 +193,25 @@ def test_content_that_has_two_paths_is_sent_once() -> None:
     assert bundles.missing(digest(about)) == []
     header, body = frames(bundles, digest(about), a_zygote())[0]
     assert (header["digests"], body) == ([[digest(b""), 0]], b"")
+
+
+def test_what_a_neighbour_has_is_taken_from_there(tmp_path: Path) -> None:
+    there = {digest(blob): blob for blob in (ONE, SHARED, FIRST)}
+    asked: list[list[str]] = []
+
+    def ask(digests: list[str]) -> list[bytes | None]:
+        asked.append(digests)
+        return [there.get(name) for name in digests]
+
+    bundles = on_disk(tmp_path / "blobs")
+    assert bundles.complete(FIRST_NAME, ask) == []
+    assert asked == [[FIRST_NAME], [digest(SHARED), digest(FIRST)]]
+    bundles.keep()
+    assert on_disk(tmp_path / "blobs").missing(FIRST_NAME) == []
+
+
+def test_a_neighbour_is_believed_nothing() -> None:
+    bundles = in_memory()
+    bundles.add(pack(ONE, SHARED))
+    assert bundles.complete(FIRST_NAME, lambda digests: [b"other code"] * len(digests)) == [digest(FIRST)]
+    assert bundles.complete(SECOND_NAME, lambda digests: [None] * len(digests)) == [SECOND_NAME]
