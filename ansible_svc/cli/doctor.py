@@ -78,7 +78,10 @@ def examine(passed_on: list[str], hosts: bool) -> dict[str, Any]:
             if problem := _installation.strategy_problem():
                 problems.append(problem)
             for playbook in playbooks:
-                report["plays"] += _forecast.forecast(session, playbook)
+                try:
+                    report["plays"] += _forecast.forecast(session, playbook)
+                except AnsibleError as error:
+                    problems.append(f"{playbook}: {error}")
             if hosts and session.inventory.list_hosts("all"):
                 report["hosts"] = _looking.look_at_hosts(session)
         except AnsibleError as error:

@@ -21,6 +21,7 @@ from ansible._internal._templating._engine import TemplateEngine
 from ansible.cli.playbook import PlaybookCLI
 from ansible.playbook import Playbook
 from ansible.playbook.block import Block
+from ansible.playbook.task import Task
 from ansible.plugins.loader import add_all_plugin_dirs, init_plugin_loader
 from ansible.utils.collection_loader import AnsibleCollectionConfig
 
@@ -125,8 +126,19 @@ def validated(session: Session, play: Any) -> Any:
 
 def tasks_of(play: Any) -> Iterator[Any]:
     """Yield the tasks and handlers of a play that are known before it runs, ``meta`` excepted."""
+    if _gathers_facts(play):
+        # as PlayIterator makes it
+        yield Task.load(
+            {"name": "Gathering Facts", "action": "gather_facts", "tags": ["always"]}, block=Block(play=play)
+        )
     for block in [*play.compile(), *play.handlers, *_role_handlers(play)]:
         yield from _tasks(block)
+
+
+def _gathers_facts(play: Any) -> bool:
+    if C.DEFAULT_GATHERING == "explicit":
+        return bool(play.gather_facts)
+    return play.gather_facts is None or bool(play.gather_facts)
 
 
 def _role_handlers(play: Any) -> list[Any]:
