@@ -65,7 +65,7 @@ class NativeStrategy(Mixin):
         watch_lookups(self._svc_options["thread_lookups"])
         self._svc_forking = threading.Lock()
         self._svc_left: dict[str, str] = {}
-        self._svc.contexts.cache = cache_options(self._svc_options)
+        self._svc.contexts.use_cache(cache_options(self._svc_options))
         self._svc.stats_file = self._svc_options["stats_file"] or self._svc.stats_file
         self._svc_slots = Slots(self._workers)
         probe = self._svc.probe

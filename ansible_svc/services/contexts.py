@@ -79,6 +79,15 @@ class ContextService(Service):
         self._archives_lock = threading.Lock()
         self.cache = CacheOptions()
 
+    def use_cache(self, options: CacheOptions) -> None:
+        """Set where agents keep code, and pack what they run if that has not been done.
+
+        Threads: the main one, before there are others that parse Python: packing does, and CPython 3.11 raises
+        SystemError ("AST constructor recursion depth mismatch") in one of two threads that do.
+        """
+        self.cache = options
+        self._pack()
+
     def host(self, identity: Identity, candidates: Sequence[str]) -> Host:
         """Return the connected host of an identity.
 
@@ -169,16 +178,13 @@ class ContextService(Service):
         return host
 
     def _boot(self, candidates: Sequence[str], packed: bool) -> Boot:
-        """Return what agents are booted with; what they run is packed into an archive when the first one is.
+        """Return what agents are booted with; see ``_pack`` for what they run.
 
         Parameters:
             candidates: see ``host``.
             packed: make messages small, since there is a network in between.
         """
-        with self._archives_lock:
-            if self._archives is None:
-                self._archives = archives(self.cache.directory)
-        made = self._archives
+        made = self._pack()
         return Boot(
             made.first_stage,
             made.agent.digest,
@@ -186,6 +192,12 @@ class ContextService(Service):
             self.cache.directory,
             self._settings(candidates, packed),
         )
+
+    def _pack(self) -> Archives:
+        with self._archives_lock:
+            if self._archives is None:
+                self._archives = archives(self.cache.directory)
+            return self._archives
 
     def _settings(self, candidates: Sequence[str], packed: bool) -> dict[str, Any]:
         return {
@@ -251,9 +263,7 @@ class ContextService(Service):
         """Have a login's agent start one as another user; its code comes from there."""
         become = identity.become
         assert become is not None
-        self._boot(candidates, packed=False)
-        assert self._archives is not None
-        archive = self._archives.become
+        archive = self._pack().become
         number = self._router.allocate_id()
         options = {
             "username": become.user,
