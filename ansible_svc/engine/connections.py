@@ -40,6 +40,7 @@ class NativeConnection(Mixin):
 
     Attributes:
         svc_access: the task's access to the Pool.
+        svc_variables: the host's, of which one lists interpreters; None where nobody has told them.
         svc_before: what the task wants in place on the host; it goes along with the next request there.
 
     Threads: an object belongs to one task.
@@ -47,6 +48,7 @@ class NativeConnection(Mixin):
 
     svc_access: Access
     svc_before: list[Preparation]
+    svc_variables: dict[str, Any] | None = None
     _svc_login: SshLogin | LocalLogin | None = None
     _svc_candidates: tuple[str, ...] | None = None
     _svc_no_python = False
@@ -58,17 +60,12 @@ class NativeConnection(Mixin):
         """Set the plugin's options; equal inputs are worked out once."""
         set_options(self, super().set_options, task_keys, var_options, direct)
 
-    def svc_place(self, become: bool, variables: dict[str, Any] | None = None) -> Place:
-        """Return where this connection leads.
-
-        Parameters:
-            become: with privilege escalation, if the task has it.
-            variables: for the option that lists interpreters.
-        """
+    def svc_place(self, become: bool) -> Place:
+        """Return where this connection leads: with privilege escalation, if asked and the task has it."""
         if self._svc_login is None:
             self._svc_login = self._svc_read_login()
         if self._svc_candidates is None:
-            found = C.config.get_config_value("INTERPRETER_PYTHON_FALLBACK", variables=variables)
+            found = C.config.get_config_value("INTERPRETER_PYTHON_FALLBACK", variables=self.svc_variables)
             self._svc_candidates = tuple(map(str, found))
         sudo = self._svc_sudo() if become else None
         return Place(Identity(self._svc_login, sudo), self._svc_candidates)

@@ -14,6 +14,7 @@ from typing import Any
 from ansible._internal._errors._task_timeout import TaskTimeoutError
 from ansible.executor.task_executor import TaskExecutor
 
+from ansible_svc.engine.connections import NativeConnection
 from ansible_svc.engine.probe import TEMPLATE
 from ansible_svc.engine.running import current_run
 
@@ -29,6 +30,13 @@ class ThreadTaskExecutor(TaskExecutor):
             return super()._execute(*args, **kwargs)
         finally:
             run.may_leave = False
+
+    def _get_connection(self, cvars: Any, templar: Any, current_connection: Any) -> Any:
+        """Return the connection plugin; ours is told the host's variables, one of which names interpreters."""
+        connection = super()._get_connection(cvars, templar, current_connection)
+        if isinstance(connection, NativeConnection):
+            connection.svc_variables = cvars
+        return connection
 
     def _get_action_handler_with_module_context(self, templar: Any) -> Any:
         """Return the action plugin, with its run() limited when the task has a timeout.

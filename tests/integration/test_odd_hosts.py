@@ -91,9 +91,12 @@ def run(
     users: tuple[str, ...],
     tasks: list[dict[str, Any]],
     svc: dict[str, object] | None = None,
-    **variables: Any,
+    interpreters: tuple[str, ...] = ("/usr/bin/python3", "python3"),
 ) -> RunResult:
-    """Run tasks as each of the users on a host of its own; svc are options of the strategy."""
+    """Run tasks as each of the users on a host of its own.
+
+    svc are options of the strategy, interpreters what is looked for on the hosts.
+    """
     hosts = {host.name: user for host, user in zip(lab.hosts(len(users)), users, strict=True)}
     inventory = lab.inventory(
         len(users),
@@ -101,7 +104,7 @@ def run(
         ansible_user="{{ odd[inventory_hostname] }}",
         # As stock would need it too: modules and copies want some place to write to.
         ansible_remote_tmp="{{ workdir }}/tmp-{{ odd[inventory_hostname] }}",
-        **variables,
+        ansible_interpreter_python_fallback=list(interpreters),
     )
     cfg = lab.ansible_cfg(strategy="svc_linear", sections={"svc": svc or {}})
     plays = [{"hosts": "all", "gather_facts": False, "tasks": tasks}]
@@ -140,9 +143,10 @@ def test_python_is_installed_by_raw_and_the_play_goes_on_natively(odd: Lab, tmp_
         *TASKS,
     ]
     svc = {"stats_file": tmp_path / "statistics"}
-    result = run(odd, ("bare",), tasks, svc, ansible_interpreter_python_fallback=["python3"])
+    result = run(odd, ("bare",), tasks, svc, interpreters=("python3",))
     assert result.rc == 0, str(result)
     outs = {event["task"]: event["result"].get("stdout", "") for event in result.results()}
     assert (outs["Raw"].strip(), outs["Script"].strip(), outs["Command"]) == ("raw", "from a script", "fine")
+    assert "no usable Python was found" in result.stdout
     # Command, Copy, Line and Stat, and the ping that was waited for, ran through the agent.
     assert json.loads((tmp_path / "statistics").read_text())["modules"]["used"] >= 5
