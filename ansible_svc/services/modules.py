@@ -74,12 +74,15 @@ def _dotted(path: str) -> str:
 class ModuleService(DeduplicatingService):
     """Build modules and hand out their blobs.
 
-    Threads: any. Guarded by ``_lock``: blobs, packs and counters.
+    Threads: any. Guarded by ``_lock``: blobs, packs and counters. ``_building`` is held by the one thread that builds: it
+    parses Python, and CPython 3.11 raises SystemError ("AST constructor recursion depth mismatch") now and then in one
+    of two threads that do; there is nothing to gain from two, since neither lets the other run.
     """
 
     def __init__(self, router: Any) -> None:
         super().__init__(router)
         self._lock = threading.Lock()
+        self._building = threading.Lock()
         self._blobs: dict[str, bytes] = {}
         self._packs: OrderedDict[tuple[str, ...], bytes] = OrderedDict()
         self._packing: dict[tuple[str, ...], threading.Lock] = {}
@@ -98,7 +101,8 @@ class ModuleService(DeduplicatingService):
 
         Raises AnsibleError when ansible-core cannot build it.
         """
-        parts = build(name, path)
+        with self._building:
+            parts = build(name, path)
         with self._lock:
             self._built[path] = self._built.get(path, 0) + 1
         if parts is None:
