@@ -74,9 +74,9 @@ def _dotted(path: str) -> str:
 class ModuleService(DeduplicatingService):
     """Build modules and hand out their blobs.
 
-    Threads: any. Guarded by ``_lock``: blobs, packs and counters. ``_building`` is held by the one thread that builds: it
-    parses Python, and CPython 3.11 raises SystemError ("AST constructor recursion depth mismatch") now and then in one
-    of two threads that do; there is nothing to gain from two, since neither lets the other run.
+    Threads: any. Guarded by ``_lock``: blobs, packs and counters. ``_building`` is held by the one thread that builds:
+    it parses Python, and CPython 3.11 raises SystemError ("AST constructor recursion depth mismatch") now and then in
+    one of two threads that do; there is nothing to gain from two, since neither lets the other run.
     """
 
     def __init__(self, router: Any) -> None:
