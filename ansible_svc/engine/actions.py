@@ -43,6 +43,8 @@ _INTERPRETER_VARIABLES = ("PYTHON", "LD_", "LOCPATH", "MALLOC_", "GLIBC_TUNABLES
 
 # Data that an action plugin made in memory is sent from there up to this size, and by way of a file beyond.
 _KEPT_IN_MEMORY_BYTES = 4 << 20
+_SHELL = "/bin/sh"
+_EXEC_VERBOSITY = 3
 
 
 class ModuleText(bytes):
@@ -185,6 +187,7 @@ class NativeAction(Mixin):
             return result
         become = sudoable and self._svc_becomes()
         if isinstance(in_data, ModuleText):
+            self._svc_tell(_SHELL, cmd, become)
             finished = self._svc_run_module(connection, in_data.call, become)
             if isinstance(finished, str):
                 return self._svc_run_stock_module(in_data.call, finished)
@@ -244,7 +247,7 @@ class NativeAction(Mixin):
             argv = ["/bin/sh", "-c", 'exec "${SHELL:-/bin/sh}" -c "$1"', "sh", cmd]
         if connection.transport == "local":
             connection.cwd = os.fsencode(self._loader.get_basedir())
-        display.vvv(f"EXEC {executable or '/bin/sh'} -c {shlex.quote(cmd)}", host=self._play_context.remote_addr)
+        self._svc_tell(executable or _SHELL, cmd, become)
         terminal = connection.svc_wants_terminal(in_data, sudoable)
         try:
             finished = connection.svc_run(argv, in_data, become, terminal)
@@ -256,6 +259,14 @@ class NativeAction(Mixin):
         if terminal:
             finished = Finished(finished.rc, finished.out, finished.err + connection.svc_closing_words())
         return finished
+
+    def _svc_tell(self, executable: str, cmd: str, become: bool) -> None:
+        """Show at -vvv, on the terminal or in the log, what ansible-core would have sent."""
+        if max(display.verbosity, display.log_verbosity) < _EXEC_VERBOSITY:
+            return
+        if become:
+            cmd = self._connection.become.build_become_command(cmd, self._connection._shell)
+        display.vvv(f"EXEC {executable} -c {shlex.quote(cmd)}", host=self._play_context.remote_addr)
 
     def _svc_becomes(self) -> bool:
         """Tell whether a command runs as the become user (the condition is ActionBase's)."""

@@ -91,6 +91,7 @@ class NativeConnection(Mixin):
         """
         if self._svc_no_python or self._svc_ready:
             return not self._svc_no_python
+        self.svc_tell()
         try:
             with as_ansible(self):
                 self.svc_access.facts(self.svc_place(become=False))
@@ -103,6 +104,9 @@ class NativeConnection(Mixin):
             return False
         self._svc_ready = True
         return True
+
+    def svc_tell(self) -> None:
+        """Show at -vvv how the host is reached."""
 
     # ansible-core's interface
 
@@ -241,6 +245,13 @@ class SshConnection(NativeConnection):
 
     def _svc_read_login(self) -> SshLogin:
         return ssh_login(self)
+
+    def svc_tell(self) -> None:
+        """Show the ssh command, of which many tasks may have the same one at work."""
+        if display.verbosity >= 3:
+            login = self.svc_place(become=False).identity.login
+            assert isinstance(login, SshLogin)
+            display.vvv(f"SSH: EXEC {shlex.join(login.argv)}", host=login.host)
 
     def svc_wants_terminal(self, in_data: bytes | None, sudoable: bool) -> bool:
         """Tell whether ansible-core would run this command on a terminal (its ssh plugin's exec_command)."""

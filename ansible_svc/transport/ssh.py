@@ -23,6 +23,7 @@ _PROMPT = re.compile(rb"(password|passphrase[^:]*|PIN[^:]*):\s*$", re.IGNORECASE
 _ANYTHING = re.compile(rb"")
 _HOST_KEY = re.compile(rb"are you sure you want to continue connecting", re.IGNORECASE)
 HOST_KEY_QUESTION = "ssh asked to confirm a host key"
+NOT_ACCEPTED = "Permission denied (the password was not accepted)."
 
 
 class Options(BootOptions):
@@ -52,8 +53,11 @@ class PromptProtocol(mitogen.parent.RegexProtocol):
 
     def _type_password(self) -> None:
         password = self.stream.conn.options.password
-        if password is None or self._asked:
+        if password is None:
             return  # ssh fails by itself and says why
+        if self._asked:  # as sshpass, nobody tries again; ssh would wait for ever
+            self.stream.conn._fail_connection(mitogen.core.StreamError(NOT_ACCEPTED))
+            return
         self._asked = True
         self.logged_partial = None
         self.stream.transmit_side.write((password + "\n").encode())

@@ -303,7 +303,8 @@ def test_with_a_probe_the_host_says_how_long_it_took(stage: Stage) -> None:
     assert [arguments.get("timed") for _method, arguments in stage.host.asked] == [True, None]
     phases = [phase for phase, _at in span.marks]
     assert phases == ["queue", "connect", "send", "run", "receive", "connect", "send", "run", "receive"]
-    begins = [at for _phase, at in span.marks]
+    # what the host tells is added to what the clock said: sums of equal parts differ in their last digits
+    begins = [round(at, 6) for _phase, at in span.marks]
     assert begins == sorted(begins)
 
 

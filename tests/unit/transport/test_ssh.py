@@ -12,7 +12,7 @@ import pytest
 
 from ansible_svc.target.booting import BootConnection
 from ansible_svc.transport.boot import NO_PYTHON, interpreter_argv
-from ansible_svc.transport.ssh import HOST_KEY_QUESTION, Options, PromptProtocol, SshConnection
+from ansible_svc.transport.ssh import HOST_KEY_QUESTION, NOT_ACCEPTED, Options, PromptProtocol, SshConnection
 
 
 class Typed:
@@ -64,8 +64,14 @@ def test_it_is_typed_nowhere_else(line: bytes) -> None:
 
 
 def test_it_is_typed_once() -> None:
-    """ssh asks again when it was wrong; then it is to fail."""
-    assert typed("secret", b"Password: ", b"Password: ", b"Permission denied\r\nPassword: ") == [b"secret\n"]
+    """ssh asks again when it was wrong, and would wait for an answer until the time is up."""
+    stream = Typed("secret")
+    protocol = stream.protocol()
+    protocol.on_partial_line_received(b"Password: ")
+    assert stream.failures == []
+    protocol.on_partial_line_received(b"Permission denied, please try again.\r\nPassword: ")
+    assert stream.written == [b"secret\n"]
+    assert [str(failure) for failure in stream.failures] == [NOT_ACCEPTED]
 
 
 def test_without_a_password_nothing_is_typed() -> None:
