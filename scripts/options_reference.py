@@ -22,8 +22,8 @@ _HEAD = """\
 
 <!-- Made by `make options` from the documentation of the plugins. Do not edit. -->
 
-`ansible-doc -t strategy ansible_svc.svc.svc_linear` shows the same in a terminal. An option is taken, in this order, from
-a variable of the host, from the environment and from `ansible.cfg`.
+`ansible-doc -t strategy ansible_svc.svc.svc_linear` shows the same in a terminal. An option is taken, in this order,
+from a variable of the host, from the environment and from `ansible.cfg`.
 """
 # Ansible's markup of documentation (docs.ansible.com, "Ansible markup").
 _MARKUP = (
