@@ -14,6 +14,7 @@ import multiprocessing
 import os
 import signal
 import subprocess
+import time
 from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
@@ -22,19 +23,55 @@ from typing import Any
 
 from ansible_svc.transport.process import connection_pids
 
+# States of a process that starts no other: stopped, traced, dead (proc(5), ps(1)).
+_STILL = frozenset("TtZXx")
+# Bound on the wait for a process that the kernel does not let stop.
+_STOPPING_S = 1.0
+
 
 def end_task_children() -> None:
-    """Send SIGTERM to every process that a task on a thread has started, and to all that these have started."""
+    """Send SIGTERM to every process that a task on a thread has started, and to all that these have started.
+
+    They are stopped first, until nobody new is found: one that ends before its newest child was seen would leave that
+    child to init, where nobody finds it.
+    """
+    stopped: set[int] = set()
+    all_still = False
+    until = time.monotonic() + _STOPPING_S
+    while time.monotonic() < until:
+        found = _task_processes()
+        new = found.keys() - stopped
+        if all_still and not new:  # a look that began when all were still has found nobody new
+            break
+        for pid in new:
+            _send(pid, signal.SIGSTOP)
+        stopped |= new
+        all_still = not new and _STILL.issuperset(found.values())
+    for pid in stopped:
+        _send(pid, signal.SIGTERM)
+        _send(pid, signal.SIGCONT)
+
+
+def _task_processes() -> dict[int, str]:
+    """Return the processes that tasks on threads have started, and all that these have started, with their states."""
     known = connection_pids() | {process.pid for process in multiprocessing.active_children()}
     children: defaultdict[int, list[int]] = defaultdict(list)
-    for pid, parent in _processes():
+    states = {}
+    for pid, parent, state in _processes():
         children[parent].append(pid)
+        states[pid] = state
     waiting = [pid for pid in children[os.getpid()] if pid not in known]
+    found = {}
     while waiting:
         pid = waiting.pop()
         waiting += children[pid]
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.kill(pid, signal.SIGTERM)
+        found[pid] = states[pid]
+    return found
+
+
+def _send(pid: int, number: signal.Signals) -> None:
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.kill(pid, number)
 
 
 def end_task_children_on_sigterm() -> None:
@@ -56,16 +93,18 @@ class _EndChildrenFirst:
         self._handler(number, frame)
 
 
-def _processes() -> Iterator[tuple[int, int]]:
-    """Give every process's number and its parent's: from proc(5), elsewhere from ps(1)."""
+def _processes() -> Iterator[tuple[int, int, str]]:
+    """Give every process's number, its parent's and the letter of its state: from proc(5), elsewhere from ps(1)."""
     if not os.path.exists("/proc/self/stat"):
-        listed = subprocess.run(["ps", "-A", "-o", "pid=,ppid="], capture_output=True, text=True, check=False)
-        for line in listed.stdout.splitlines():
-            pid, parent = line.split()
-            yield int(pid), int(parent)
+        with subprocess.Popen(["ps", "-A", "-o", "pid=,ppid=,state="], stdout=subprocess.PIPE, text=True) as ps:
+            lines = [line.split() for line in ps.communicate()[0].splitlines()]
+        yield from ((int(pid), int(parent), state[:1]) for pid, parent, state in lines if int(pid) != ps.pid)
         return
     for entry in os.listdir("/proc"):
         if entry.isdigit():
             with contextlib.suppress(OSError):
                 # the name, in parentheses, may hold anything; the state and the parent follow it
-                yield int(entry), int(Path("/proc", entry, "stat").read_bytes().rpartition(b")")[2].split()[1])
+                state, parent = (
+                    Path("/proc", entry, "stat").read_text("utf-8", "replace").rpartition(")")[2].split()[:2]
+                )
+                yield int(entry), int(parent), state
