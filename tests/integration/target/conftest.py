@@ -34,7 +34,7 @@ from ansible_svc import target
 from ansible_svc.compat.module_build import AnsiballZ, build
 from ansible_svc.compat.task_run import UNIFIED_RESULTS
 from ansible_svc.services.modules import PRELOAD
-from ansible_svc.store import digest_bytes
+from ansible_svc.store import LayeredStore, MemoryStore, digest_bytes
 from ansible_svc.target.bundles import Bundles
 from ansible_svc.target.spawner import SOURCES, Outcome, Spawner, Zygote
 
@@ -118,7 +118,7 @@ class Bench:
         self._monkeypatch = monkeypatch
         self._built = itertools.count()
         self.spawner = Spawner(sources())
-        self.bundles = Bundles()
+        self.bundles = Bundles(LayeredStore(MemoryStore(64 << 20)))
         self.interpreter = sys.executable
 
     def module(self, name: str, source: str, changed: dict[str, Callable[[bytes], bytes]] | None = None) -> Module:
@@ -137,9 +137,10 @@ class Bench:
         for relative, change in (changed or {}).items():
             parts.files[relative] = change(parts.files[relative])
         pairs = [[relative, digest_bytes(content)] for relative, content in parts.files.items()]
-        bundle = digest_bytes(json.dumps([name, pairs]).encode())
-        blobs = {digest_bytes(content): content for content in parts.files.values()}
-        self.bundles.add(bundle, {"files": pairs, "modules": list(PRELOAD)}, list(blobs), self.pack(blobs.values()))
+        manifest = json.dumps({"files": pairs, "modules": list(PRELOAD)}).encode()
+        self.bundles.add(self.pack([manifest, *parts.files.values()]))
+        bundle = digest_bytes(manifest)
+        assert self.bundles.missing(bundle) == []
         return Module(bundle, parts)
 
     @staticmethod
@@ -197,7 +198,10 @@ class Bench:
         }
         body = json.dumps({"ANSIBLE_MODULE_ARGS": arguments or {}}, cls=encoder).encode()
         outcomes: queue.SimpleQueue[Outcome] = queue.SimpleQueue()
-        number = zygote.start(header, body, outcomes.put, before=lambda: self.bundles.frames_for(module.name, zygote))
+        blobs = self.bundles.parts_for(module.name, zygote)
+        number = zygote.start(
+            header, body, outcomes.put, before=lambda: self.bundles.frames_for(module.name, zygote, blobs)
+        )
         return Running(zygote, number, outcomes)
 
     def run(self, module: Module, arguments: dict[str, Any] | None = None, **options: Any) -> Outcome:
