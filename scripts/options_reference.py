@@ -63,8 +63,18 @@ def _plugins(kind: str) -> Iterator[tuple[list[str], dict[str, Any]]]:
 
 
 def _documentation(path: Path) -> dict[str, Any]:
-    """Return a plugin's DOCUMENTATION, which is a literal, without importing the plugin."""
-    for statement in ast.parse(path.read_text("utf-8")).body:
+    """Return a plugin's DOCUMENTATION with that of the fragments it names, without importing any of them."""
+    documentation = _literal(path)
+    for name in documentation.get("extends_documentation_fragment", ()):
+        fragment = _literal(path.parents[1] / "doc_fragments" / (name.rpartition(".")[2] + ".py"))
+        documentation["options"] = fragment.get("options", {}) | documentation.get("options", {})
+        documentation["notes"] = [*documentation.get("notes", []), *fragment.get("notes", [])]
+    return documentation
+
+
+def _literal(path: Path) -> dict[str, Any]:
+    """Return the value of the DOCUMENTATION that a file assigns, which is a literal."""
+    for statement in ast.walk(ast.parse(path.read_text("utf-8"))):
         if isinstance(statement, ast.Assign) and [getattr(t, "id", "") for t in statement.targets] == ["DOCUMENTATION"]:
             return dict(yaml.safe_load(ast.literal_eval(statement.value)))
     raise ValueError(f"{path} has no DOCUMENTATION")

@@ -20,7 +20,7 @@ def strategy_options(name: str, documentation: str) -> dict[str, Any]:
 
     Parameters:
         name: the plugin's short name.
-        documentation: its DOCUMENTATION.
+        documentation: YAML in which ``options`` are documented.
 
     Raises AnsibleOptionsError for a value of the wrong type.
     """

@@ -47,18 +47,19 @@ class NativeStrategy(Mixin):
         tqm: the TaskQueueManager.
 
     Attributes:
-        svc_name, svc_documentation: the plugin's name and DOCUMENTATION, for its options.
+        svc_name: the plugin's name.
+        svc_options_fragment: the documentation fragment with its options.
 
     Threads: the main thread; results are appended by ansible-core's results thread. ``_svc_run`` is on a task's thread.
     Guarded by ``_svc_forking``: the ends of a worker's socket, from their making until each process holds its own only.
     """
 
     svc_name: str
-    svc_documentation: str
+    svc_options_fragment: Any
 
     def __init__(self, tqm: Any) -> None:
         # before the base class starts its thread: a wrong value must leave nothing running
-        self._svc_options = strategy_options(self.svc_name, self.svc_documentation)
+        self._svc_options = strategy_options(self.svc_name, self.svc_options_fragment.DOCUMENTATION)
         super().__init__(tqm)
         end_task_children_on_sigterm()
         self._svc: Runtime = runtime()

@@ -12,88 +12,8 @@ description:
   - Tasks run on threads of that process. What cannot run there runs in a forked worker, or as ansible-core itself would run it; C(-v) tells why.
 author: The ansible_svc project (!UNKNOWN)
 version_added: 0.1.0
-notes:
-  - C(ssh) and C(local) connections are taken over, under their short and their fully qualified names, and so is becoming another user by C(sudo).
-options:
-  stats_file:
-    description:
-      - Write the statistics of the run to this file, as JSON, when C(ansible-playbook) ends.
-    type: path
-    ini:
-      - section: svc
-        key: stats_file
-    env:
-      - name: ANSIBLE_SVC_STATS_FILE
-  fork_actions:
-    description:
-      - Action plugins whose tasks are to run in a forked worker instead of on a thread, by name as in the task or fully qualified.
-    type: list
-    elements: str
-    default: []
-    ini:
-      - section: svc
-        key: fork_actions
-    env:
-      - name: ANSIBLE_SVC_FORK_ACTIONS
-  thread_actions:
-    description:
-      - Action plugins beyond those of ansible-core whose tasks may run on threads, by name as in the task or fully qualified.
-      - Name only plugins that keep no state in their module, do not change the working directory, the environment or signal handlers, and do not fork.
-    type: list
-    elements: str
-    default: []
-    ini:
-      - section: svc
-        key: thread_actions
-    env:
-      - name: ANSIBLE_SVC_THREAD_ACTIONS
-  thread_lookups:
-    description:
-      - Lookup plugins beyond those of ansible-core that may run on threads, by name as in templates or fully qualified.
-      - A task that uses any other starts anew in a forked worker as soon as that shows, provided that nothing of it has happened by then.
-      - Name only plugins that do not change the working directory, the environment or signal handlers.
-    type: list
-    elements: str
-    default: []
-    ini:
-      - section: svc
-        key: thread_lookups
-    env:
-      - name: ANSIBLE_SVC_THREAD_LOOKUPS
-  cache:
-    description:
-      - Whether agents keep the code of modules, and their own, in a directory on the managed hosts, so that the next run need not send it.
-      - Arguments of modules, the content of files that are copied, and results are never kept there.
-    type: bool
-    default: true
-    ini:
-      - section: svc
-        key: cache
-    env:
-      - name: ANSIBLE_SVC_CACHE
-  cache_dir:
-    description:
-      - The directory on the managed hosts. One below C(~) is in the home of the user who is logged in or was become;
-        in any other, each user has a directory of their own, named by their number.
-      - It has to belong to that user and to be writable for nobody else; otherwise it is not used, which C(-v) tells.
-      - The controller keeps what it sends to hosts in the directory of this name, too.
-    type: str
-    default: ~/.cache/ansible_svc
-    ini:
-      - section: svc
-        key: cache_dir
-    env:
-      - name: ANSIBLE_SVC_CACHE_DIR
-  cache_size:
-    description:
-      - How many megabytes of module code are kept on each managed host and for each user, about. What was not used for the longest time goes first.
-    type: int
-    default: 128
-    ini:
-      - section: svc
-        key: cache_size
-    env:
-      - name: ANSIBLE_SVC_CACHE_SIZE
+extends_documentation_fragment:
+  - ansible_svc.svc.strategy
 seealso:
   - plugin: ansible.builtin.host_pinned
     plugin_type: strategy
@@ -116,12 +36,15 @@ from ansible.plugins.strategy.host_pinned import StrategyModule as Stock
 
 try:
     from ansible_svc.engine.strategy import NativeStrategy
+    from ansible_svc.plugins.doc_fragments.strategy import ModuleDocFragment as Options
 except ModuleNotFoundError as error:
     from ansible.errors import AnsibleError
 
     _missing = AnsibleError(
         f"The strategy svc_host_pinned needs the Python package ansible-svc beside ansible-core ({error}): pip install ansible-svc"
     )
+
+    Options = None  # type: ignore[assignment, misc]
 
     class NativeStrategy:  # type: ignore[no-redef]
         """Stand in for the engine that is not installed."""
@@ -134,4 +57,4 @@ class StrategyModule(NativeStrategy, Stock):
     """ansible-core's host_pinned strategy, with our queueing."""
 
     svc_name = "svc_host_pinned"
-    svc_documentation = DOCUMENTATION
+    svc_options_fragment = Options

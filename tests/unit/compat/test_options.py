@@ -63,7 +63,7 @@ def test_our_strategies_have_the_same_options(plugin: object, monkeypatch: pytes
     name = plugin.__name__.rpartition(".")[2]  # type: ignore[attr-defined]
     monkeypatch.setenv("ANSIBLE_SVC_FORK_ACTIONS", "copy,ns.col.thing")
     monkeypatch.setenv("ANSIBLE_SVC_STATS_FILE", "/x/stats.json")
-    options = strategy_options(name, plugin.DOCUMENTATION)  # type: ignore[attr-defined]
+    options = strategy_options(name, plugin.StrategyModule.svc_options_fragment.DOCUMENTATION)  # type: ignore[attr-defined]
     assert options == {
         "stats_file": "/x/stats.json",
         "fork_actions": ["copy", "ns.col.thing"],
