@@ -34,7 +34,10 @@ def converse(
 ) -> Said:
     """Run a command on a terminal and return what was said.
 
-    answers: (words to wait for, what to type then), in order. Raises TimeoutError with what there was to read.
+    answers: (words to wait for, what to type then), in order; the words are looked for behind those before them, so a
+    prompt that is printed again once it was answered needs an entry for each time, with nothing to type for the second.
+    An answer that comes before its prompt would be echoed somewhere else. Raises TimeoutError with what there was to
+    read.
     """
     pid, terminal = pty.fork()
     if pid == 0:
@@ -54,9 +57,10 @@ def converse(
             if not part:
                 break
             said += part
-            if waiting and waiting[0][0].encode() in said[read_until:]:
-                read_until = len(said)
-                os.write(terminal, waiting.pop(0)[1].encode())
+            while waiting and (found := said.find(waiting[0][0].encode(), read_until)) >= 0:
+                words, answer = waiting.pop(0)
+                read_until = found + len(words.encode())
+                os.write(terminal, answer.encode())
         assert not waiting, f"nobody asked for {waiting}\n{_plain(said)}"
     except BaseException:
         os.killpg(pid, signal.SIGKILL)
