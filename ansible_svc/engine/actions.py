@@ -80,10 +80,14 @@ class NativeAction(Mixin):
         return result
 
     def _configure_module(self, module_name: str, module_args: dict[str, Any], task_vars: dict[str, Any]) -> Any:
-        """Return a stand-in for the module's text when it can run natively, ansible-core's text otherwise."""
-        connection = self._svc
+        """Return a stand-in for the module's text when it can run natively, ansible-core's text otherwise.
+
+        As under ansible-core, the host is not asked for anything before the module was found and made, but for its
+        interpreters where they are to be discovered.
+        """
+        connection = self._connection
         if (
-            connection is None
+            not isinstance(connection, NativeConnection)
             or self._svc_wrap_async
             or not connection.is_pipelining_enabled()
             or uses_extensions(task_vars)
@@ -105,6 +109,8 @@ class NativeAction(Mixin):
             arguments = json.dumps({"ANSIBLE_MODULE_ARGS": module_args}, cls=encoder)
         except TypeError as error:
             raise AnsibleError(f"Failed to serialize arguments for the {module_name!r} module.") from error
+        if self._svc is None:
+            return super()._configure_module(module_name, module_args, task_vars)
         text = ModuleText(b"#")
         text.call = ModuleCall(
             bundle=bundle,

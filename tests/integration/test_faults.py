@@ -127,6 +127,19 @@ def test_everybody_is_unreachable(lab: Lab) -> None:
     assert pair.stock.run.rc == pair.ours.run.rc == 4
 
 
+def test_discovery_on_a_host_that_nobody_answers_for(lab: Lab) -> None:
+    """At -vvv it is said that discovery is attempted, before it turns out that nobody answers."""
+    hosts = inventory(lab, 1, ansible_port=1, ansible_python_interpreter="auto")
+    pair = both(lab, _three_commands(), hosts, args=["-vvv"], timeout_s=LIMIT_S)
+
+    _assert_same_kinds(pair)
+    said = [
+        [line for line in side.run.stdout.splitlines() if "interpreter discovery" in line]
+        for side in (pair.stock, pair.ours)
+    ]
+    assert said[0] == said[1] == ["<host01> Attempting python interpreter discovery."]
+
+
 def test_a_rescue_does_not_catch_an_unreachable_host(lab: Lab) -> None:
     book = _play(
         [
