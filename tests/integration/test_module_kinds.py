@@ -92,6 +92,23 @@ def test_secrets_of_a_module_are_not_printed(kinds: Pair) -> None:
         assert "very-secret" not in str(outcome.run.events)
 
 
+def test_content_of_a_collection(lab: Lab) -> None:
+    """Found by every name, redirected, deprecated; what is said of that is said once."""
+    pair = both(
+        lab,
+        MODULES / "collections.yml",
+        inventory(lab, 3),
+        collections_path=MODULES / "collections",
+        deprecation_warnings=True,
+    )
+
+    assert "TASK [What is no more]" in pair.stock.run.stdout, pair.stock.run
+    pair.assert_equal()
+    pair.assert_native("greets")
+    said = pair.ours.run.stderr
+    assert said.count("Use lab.kinds.hello instead") == said.count("Nobody should do this") == 1, said
+
+
 def test_a_binary_module(lab: Lab, tmp_path: Path) -> None:
     compiler = shutil.which("cc")
     if compiler is None:
