@@ -25,7 +25,7 @@ from tests.conformance.privatehost import Overlay, Step, run, system_environment
 from tests.conformance.source import sdist, unpack
 
 # Raise it when images made by an earlier state of this file must not be used any longer.
-_FORMAT = 8
+_FORMAT = 9
 # What the controller gets in the versions that the named interpreter has, so that both run the same code.
 _OWN_PACKAGES = (
     *("jinja2", "MarkupSafe", "PyYAML", "cryptography", "cffi", "pycparser", "packaging", "resolvelib"),
@@ -43,8 +43,14 @@ _TARGET_PACKAGES = (
     "wheel",
     "virtualenv",
 )
-# What they install in a version of their own choice: pip finds these inside, see _PIP_CONFIGURATION.
-_TARGET_WHEELS = ("pexpect==4.8.0", "pexpect==4.9.0")
+# What they install in a version of their own choice, into virtual environments, or to build something with; pip finds
+# it inside, see _PIP_CONFIGURATION. Each line is resolved by itself.
+_TARGET_WHEELS = (
+    ("pexpect==4.8.0", "setuptools", "wheel", "bcrypt", "build", "jinja2", "docutils", "argcomplete", "Cython"),
+    ("pexpect==4.9.0",),
+)
+# What they build from source.
+_TARGET_SOURCES = ("PyYAML",)
 _PIP_CONFIGURATION = f"[global]\nno-index = true\nfind-links = {layout.WHEELS}\n"
 # What targets expect of the system, on Debian and its kin; elsewhere they skip what they lack or fail under stock too.
 _APT_PROGRAM = """\
@@ -250,9 +256,12 @@ def _install_packages(image: Image, folder: Path, own: str) -> None:
     options = ("--quiet", "--disable-pip-version-check", "--root-user-action=ignore", "--break-system-packages")
     command = (image.interpreter, "-m", "pip", "install", *options, *own.split(), *_TARGET_PACKAGES)
     steps = [Step("pip", command, system_environment())]
-    for wheel in _TARGET_WHEELS:
-        download = (image.interpreter, "-m", "pip", "download", "--quiet", "--no-deps", "--dest", str(layout.WHEELS))
-        steps.append(Step(wheel, (*download, wheel), system_environment()))
+    download = (image.interpreter, "-m", "pip", "download", "--quiet", "--dest", str(layout.WHEELS))
+    for wheels in _TARGET_WHEELS:
+        steps.append(Step(" ".join(wheels), (*download, *wheels), system_environment()))
+    for name in _TARGET_SOURCES:
+        source = (*download, "--no-deps", "--no-binary", name, name)
+        steps.append(Step(f"source of {name}", source, system_environment()))
     if shutil.which("apt-get"):
         quiet = system_environment() | {"DEBIAN_FRONTEND": "noninteractive"}
         steps.append(Step("apt-get", ("sh", "-c", _APT_PROGRAM), quiet))
