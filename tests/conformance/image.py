@@ -262,6 +262,10 @@ def _install_packages(image: Image, folder: Path, own: str) -> None:
     for name in _TARGET_SOURCES:
         source = (*download, "--no-deps", "--no-binary", name, name)
         steps.append(Step(f"source of {name}", source, system_environment()))
+    # Hosts are thrown away: without this, each would compile what it imports.
+    steps.append(
+        Step("compile", (image.interpreter, "-m", "compileall", "-q", str(layout.CORE_LIB)), system_environment())
+    )
     if shutil.which("apt-get"):
         quiet = system_environment() | {"DEBIAN_FRONTEND": "noninteractive"}
         steps.append(Step("apt-get", ("sh", "-c", _APT_PROGRAM), quiet))
