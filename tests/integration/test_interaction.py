@@ -164,16 +164,26 @@ def test_output_line_for_line_and_retry_files(lab: Lab, tmp_path: Path) -> None:
     Pair(stock, ours).assert_native()
 
 
-@pytest.mark.parametrize(("name", "count"), [("free", 1), ("host_pinned", 3)])
-def test_strategies_without_lockstep(lab: Lab, name: str, count: int) -> None:
+@pytest.mark.parametrize(
+    ("name", "book", "limit"),
+    [
+        ("free", "blocks", "host01"),
+        ("free", "handlers", "all"),
+        ("free", "includes", "all"),
+        ("host_pinned", "blocks", "all"),
+        ("host_pinned", "meta", "host01"),
+        ("host_pinned", "serial", "all"),
+    ],
+)
+def test_strategies_without_lockstep(lab: Lab, name: str, book: str, limit: str) -> None:
     """One host gives the same lines; several do the same things, each in its order."""
     if CANDIDATE == STOCK:
         pytest.skip("this compares other strategies")
-    hosts = inventory(lab, count)
-    stock, ours = (run(lab, strategy, PLAYBOOKS / "blocks.yml", hosts) for strategy in (name, f"svc_{name}"))
+    hosts, path = inventory(lab, 3), PLAYBOOKS / f"{book}.yml"
+    stock, ours = (run(lab, strategy, path, hosts, args=["--limit", limit]) for strategy in (name, f"svc_{name}"))
 
     assert ours.run.rc == stock.run.rc, ours.run
-    if count == 1:
+    if limit != "all":
         assert lines(ours.run.stdout) == lines(stock.run.stdout)
     assert _by_host(ours) == _by_host(stock)
     ours.assert_native()
