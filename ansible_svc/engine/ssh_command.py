@@ -36,6 +36,9 @@ def ssh_login(connection: Any) -> SshLogin:
 
     Raises AnsibleError for options that cannot be used together, as the plugin does.
 
+    A key that is given by its content goes into an ssh agent while the command is built. It may be gone from there by
+    the next task (ssh-add -D, SSH_AGENT_KEY_LIFETIME), so that it is looked after in every task, as under ansible-core.
+
     Threads: any. Equal options share one command line; two threads may build it at the same time, and one is kept. (No
     lock: a worker may be forked at any time, and needs this.)
     """
@@ -45,7 +48,7 @@ def ssh_login(connection: Any) -> SshLogin:
     known = connection._options
     values = tuple(str(known[name]) if name in known else None for name in _OPTIONS)
     key = (host, bool(password), *values)
-    argv = _commands.get(key)
+    argv = None if known.get("private_key") else _commands.get(key)
     if argv is None:
         argv = _commands.setdefault(key, _build(connection, host))
     return SshLogin(

@@ -4,8 +4,10 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 import socket
+import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -129,6 +131,41 @@ def test_an_option_of_the_command_line(lab: Lab, variables: dict[str, Any], args
 
     assert pair.stock.run.rc == 0, pair.stock.run
     pair.assert_equal()
+    pair.assert_native()
+
+
+def test_a_key_by_its_content(lab: Lab, tmp_path: Path) -> None:
+    """ansible-core puts it into an agent, and does so again in any later task when it is no longer there."""
+    agent = tmp_path / "agent"
+    key = lab.sshd.client_key.read_text()
+    hosts = inventory(lab, 1, ansible_ssh_private_key_file=None, ansible_ssh_private_key=key)
+    remove = {
+        "name": "Remove",
+        "ansible.builtin.command": "ssh-add -D",
+        "environment": {"SSH_AUTH_SOCK": str(agent)},
+        "vars": {"ansible_connection": "local"},
+    }
+    tasks = [WHERE, {**WHERE, "name": "Again"}, remove, {**WHERE, "name": "Anew"}, remove]
+    process = subprocess.Popen(["ssh-agent", "-D", "-a", agent], stdout=subprocess.PIPE)
+    try:
+        assert process.stdout is not None
+        assert b"SSH_AUTH_SOCK" in process.stdout.readline()
+        pair = both(
+            lab,
+            _play(tasks),
+            hosts,
+            args=["-vvv"],
+            timeout_s=LIMIT_S,
+            sections={"connection": {"ssh_agent": agent}},
+        )
+    finally:
+        process.kill()
+        process.communicate()
+
+    assert pair.stock.run.rc == pair.ours.run.rc == 0, pair.ours.run
+    said = [re.findall(r"SSH_AGENT \S+ \S+", side.run.stdout) for side in (pair.stock, pair.ours)]
+    assert len(said[0]) == 3
+    assert said[1] == said[0]
     pair.assert_native()
 
 
