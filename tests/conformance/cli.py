@@ -15,7 +15,7 @@ from tests.conformance import image as images
 from tests.conformance import machine, report, selection
 from tests.conformance.errors import ConformanceError, UnsuitableMachineError
 from tests.conformance.results import Result, ResultFile, result_path
-from tests.conformance.runner import REPOSITORY, Limits, Runner, describe_commit
+from tests.conformance.runner import REPOSITORY, Limits, Runner
 from tests.conformance.source import cache_dir, installed_version
 from tests.conformance.strategies import STOCK, Family
 from tests.conformance.suite import Suite
@@ -175,6 +175,6 @@ def _table(options: argparse.Namespace) -> int:
         raise ConformanceError(f"there are no results for {options.strategy} yet; use `run` first")
     today = datetime.datetime.now(datetime.UTC).date()
     options.output.parent.mkdir(exist_ok=True)
-    options.output.write_text(report.document(columns, describe_commit(), today), "utf-8")
+    options.output.write_text(report.document(columns, today), "utf-8")
     print(f"wrote {options.output}")
     return 0

@@ -100,14 +100,15 @@ def terminal(rows: Sequence[Row]) -> str:
     return "\n".join(lines)
 
 
-def document(columns: Sequence[Column], commit: str, date: datetime.date) -> str:
-    """Return docs/conformance.md."""
+def document(columns: Sequence[Column], date: datetime.date) -> str:
+    """Return docs/conformance.md; date is the one of its making."""
     lines = [
         "# Conformance",
         "",
         *_PREAMBLE,
         "",
-        f"As of {date.isoformat()}, commit {commit or 'unknown'}. Made by `python -m tests.conformance table`.",
+        f"Made on {date.isoformat()} by `python -m tests.conformance table`, from each target's last run.",
+        _commits(columns),
         "",
         "| ansible-core | Python | strategy | passes | fails | stock fails here | not run | left out |",
         "|---|---|---|---|---|---|---|---|",
@@ -127,6 +128,17 @@ def document(columns: Sequence[Column], commit: str, date: datetime.date) -> str
         lines += ["", "Left out:", ""]
         lines += _left_out(column.rows)
     return "\n".join(lines) + "\n"
+
+
+def _commits(columns: Sequence[Column]) -> str:
+    """Say which commits of this project the results come from, the latest first."""
+    runs = [row.svc for column in columns for row in column.rows if row.svc and row.verdict != EXCLUDED]
+    latest: dict[str, str] = {}
+    for run in runs:
+        latest[run.commit] = max(run.date, latest.get(run.commit, ""))
+    counts = Counter(run.commit for run in runs)
+    order = sorted(counts, key=lambda commit: latest[commit], reverse=True)
+    return "Commits: " + ", ".join(f"{commit or 'unknown'} ({counts[commit]} targets)" for commit in order) + "."
 
 
 def _left_out(rows: Sequence[Row]) -> list[str]:

@@ -11,8 +11,10 @@ from tests.conformance import report
 from tests.conformance.results import Result, ResultFile, Status, excerpt
 
 
-def result(target: str, status: Status = Status.PASSED, seconds: float = 1.0, lines: list[str] | None = None) -> Result:
-    return Result(target, status, seconds, "x.log", "2026-01-01T00:00:00+00:00", excerpt=lines or [])
+def result(
+    target: str, status: Status = Status.PASSED, seconds: float = 1.0, lines: list[str] | None = None, commit: str = ""
+) -> Result:
+    return Result(target, status, seconds, "x.log", "2026-01-01T00:00:00+00:00", commit=commit, excerpt=lines or [])
 
 
 def by_name(*results: Result) -> dict[str, Result]:
@@ -60,11 +62,11 @@ def test_only_what_stock_passes_counts() -> None:
 
 
 def test_the_document_has_totals_rows_and_what_is_left_out() -> None:
-    rows = report.compare(["a", "b"], by_name(result("a")), by_name(result("a", seconds=0.4)), {"b": "needs | it"}, {})
-    text = report.document(
-        [report.Column("2.19.14", "3.11.7", "svc_linear", rows)], "abc123", datetime.date(2026, 1, 2)
-    )
-    assert "As of 2026-01-02, commit abc123." in text
+    own = by_name(result("a", seconds=0.4, commit="abc123"))
+    rows = report.compare(["a", "b"], by_name(result("a")), own, {"b": "needs | it"}, {})
+    text = report.document([report.Column("2.19.14", "3.11.7", "svc_linear", rows)], datetime.date(2026, 1, 2))
+    assert "Made on 2026-01-02 by" in text
+    assert "Commits: abc123 (1 targets)." in text
     assert "| 2.19.14 | 3.11.7 | `svc_linear` | 1 | 0 | 0 | 0 | 1 |" in text
     assert "| `a` | passed | passed | 1.0 | 0.4 |  |" in text
     assert "- needs | it (1): `b`" in text
