@@ -14,7 +14,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+_POLL_S = 0.02
 _ESCAPE = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|\x1b[=>]")
+
+
+class Keys(str):
+    """Keys for a prompt that is read key by key, which throws away what was typed before it started to read.
+
+    ansible-core's display.prompt_until makes standard input non-blocking when it has thrown that away.
+    """
+
+    __slots__ = ()
 
 
 @dataclass(frozen=True)
@@ -36,8 +46,8 @@ def converse(
 
     answers: (words to wait for, what to type then), in order; the words are looked for behind those before them, so a
     prompt that is printed again once it was answered needs an entry for each time, with nothing to type for the second.
-    An answer that comes before its prompt would be echoed somewhere else. Raises TimeoutError with what there was to
-    read.
+    An answer that comes before its prompt would be echoed somewhere else; see also Keys. Raises TimeoutError with what
+    there was to read.
     """
     pid, terminal = pty.fork()
     if pid == 0:
@@ -60,6 +70,8 @@ def converse(
             while waiting and (found := said.find(waiting[0][0].encode(), read_until)) >= 0:
                 words, answer = waiting.pop(0)
                 read_until = found + len(words.encode())
+                if isinstance(answer, Keys):
+                    _wait_for_keys(pid, limit)
                 os.write(terminal, answer.encode())
         assert not waiting, f"nobody asked for {waiting}\n{_plain(said)}"
     except BaseException:
@@ -69,6 +81,20 @@ def converse(
         os.close(terminal)
         _, status = os.waitpid(pid, 0)
     return Said(os.waitstatus_to_exitcode(status), _plain(said))
+
+
+def _wait_for_keys(pid: int, limit: float) -> None:
+    """Wait until a process reads its standard input without blocking. Raises TimeoutError."""
+    while not _flags_of_stdin(pid) & os.O_NONBLOCK:
+        if time.monotonic() > limit:
+            raise TimeoutError("nobody reads keys")
+        time.sleep(_POLL_S)
+
+
+def _flags_of_stdin(pid: int) -> int:
+    """Return the flags of open(2) that a process' standard input has now (proc_pid_fdinfo(5))."""
+    lines = Path("/proc", str(pid), "fdinfo/0").read_text().splitlines()
+    return int(next(line for line in lines if line.startswith("flags:")).split()[1], 8)
 
 
 def _plain(said: bytes) -> str:

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tests.integration.conversation import Said, converse
+from tests.integration.conversation import Keys, Said, converse
 from tests.integration.outputs import assert_same_lines, lines
 from tests.integration.twin import CANDIDATE, PLAYBOOKS, STOCK, Outcome, Pair, begin_afresh, inventory, run
 from tests.lab import Lab
@@ -53,6 +53,34 @@ PROMPT_ANSWERS = [
     ("Wrong (debug)>", "redo\n"),
     ("Wrong elsewhere (debug)>", 'task.args["_raw_params"] = "true"\n'),
     ("Wrong elsewhere (debug)>", "redo\n"),
+]
+ENDLESS = {"ansible.builtin.pause": {"seconds": 600}}
+PAUSES: dict[str, Any] = {
+    "name": "Pauses",
+    "hosts": "all",
+    "gather_facts": False,
+    "tasks": [
+        {"name": "Ask", "ansible.builtin.pause": {"prompt": "Which colour"}, "register": "colour"},
+        {"name": "Secret", "ansible.builtin.pause": {"prompt": "Word", "echo": False}, "register": "word"},
+        {"name": "Told", "ansible.builtin.debug": {"msg": "{{ colour.user_input }} {{ word.user_input | length }}"}},
+        {"name": "Enter", "ansible.builtin.pause": None},
+        {"name": "Cut short", **ENDLESS},
+        {"name": "Worked", "ansible.builtin.command": "echo on", "changed_when": False},
+        {"name": "Given up", **ENDLESS},
+        {"name": "Not reached", "ansible.builtin.debug": {"msg": "wrong"}},
+    ],
+}
+INTERRUPT = "\x03"
+PAUSE_ANSWERS = [
+    ("Which colour:", Keys("blue\r")),
+    ("Word (output is hidden):", Keys("12345\r")),
+    ("Press enter to continue, Ctrl+C to interrupt:", Keys("\r")),
+    ("TASK [Cut short]", ""),
+    ("(ctrl+C then 'C' = continue early, ctrl+C then 'A' = abort)", Keys(INTERRUPT)),
+    ("Press 'C' to continue the play or 'A' to abort", Keys("C")),
+    ("TASK [Given up]", ""),
+    ("(ctrl+C then 'C' = continue early, ctrl+C then 'A' = abort)", Keys(INTERRUPT)),
+    ("Press 'C' to continue the play or 'A' to abort", Keys("A")),
 ]
 STEPS = ["y", "n", "", "yes", "c"]
 STEPPED: dict[str, Any] = {
@@ -127,6 +155,19 @@ def test_prompts_and_the_debugger(lab: Lab, tmp_path: Path) -> None:
     stock, ours = (_talk(lab, strategy, hosts, [str(book), "-K"], PROMPT_ANSWERS) for strategy in (STOCK, CANDIDATE))
 
     assert stock.rc == 0, stock.text
+    assert ours.rc == stock.rc, ours.text
+    assert_same_lines(stock.text, ours.text, "terminal")
+
+
+def test_pauses(lab: Lab, tmp_path: Path) -> None:
+    book = tmp_path / "pauses.yml"
+    book.write_text(json.dumps([PAUSES]))
+    hosts = inventory(lab, 2)
+
+    stock, ours = (_talk(lab, strategy, hosts, [str(book)], PAUSE_ANSWERS) for strategy in (STOCK, CANDIDATE))
+
+    assert "blue 5" in stock.text, stock.text
+    assert "Not reached" not in stock.text, stock.text
     assert ours.rc == stock.rc, ours.text
     assert_same_lines(stock.text, ours.text, "terminal")
 
