@@ -18,7 +18,7 @@ from ansible.template import Templar
 from ansible_svc.cli.path import plugin_path
 from ansible_svc.compat.command_line import Session, load_playbook, tasks_of, validated
 from ansible_svc.compat.options import strategy_options
-from ansible_svc.engine.routes import Way, route
+from ansible_svc.engine.routes import Keywords, Way, route
 
 _INCLUDES = frozenset(
     f"{prefix}{name}"
@@ -80,7 +80,8 @@ def _play(session: Session, play: Any, options: dict[str, Any]) -> Forecast:
         variables = session.variables.get_vars(play=play, host=host)
         for task in tasks:
             known = {**variables, **task.get_vars()}
-            chosen = route(task, known, lambda known=known: Templar(session.loader, variables=known), options)
+            keywords = Keywords(task, options)
+            chosen = route(keywords, known, lambda known=known: Templar(session.loader, variables=known))
             found.ways[chosen.way.value] += 1
             if chosen.reason:
                 _note(reasons[chosen.way.value, chosen.reason], chosen.way.value, chosen.reason, task.get_name())

@@ -86,34 +86,66 @@ class Route:
 NATIVE = Route(Way.NATIVE)
 
 
-def route(task: Any, task_vars: dict[str, Any], templar: Any, options: dict[str, Any]) -> Route:
-    """Return how a task is to be run for a host.
+class Keywords:
+    """What decides a task's route and does not depend on the host: looked up once for hosts that follow each other.
 
     Parameters:
         task: as the strategy got it, not yet templated.
+        options: the strategy's: fork_actions, thread_actions.
+
+    A keyword of a task is looked up through its blocks and its play each time, which adds up.
+    """
+
+    def __init__(self, task: Any, options: dict[str, Any]) -> None:
+        self.task = task
+        self._options = options
+        self.throttle = task.throttle
+        self.delegate_to = task.delegate_to
+        self.connection = task.connection
+        self.become = task.become
+
+    @functools.cached_property
+    def become_method(self) -> Any:
+        """The task's become_method."""
+        return self.task.become_method
+
+    @functools.cached_property
+    def become_flags(self) -> Any:
+        """The task's become_flags."""
+        return self.task.become_flags
+
+    @functools.cached_property
+    def by_action(self) -> Route:
+        """How the task is run as far as its action decides."""
+        task = self.task
+        names = {task.action, task.resolved_action}
+        if names.intersection(self._options["fork_actions"]):
+            return Route(Way.FORKED, f"fork_actions names {task.action}")
+        known = core_plugin(_action_plugin(task.action, task.collections))
+        if known not in THREADED_ACTIONS and not names.intersection(self._options["thread_actions"]):
+            return Route(Way.FORKED, f"action plugin {task.action} is not known to be safe on threads")
+        if task.timeout and known in _WITHOUT_HOST:
+            return Route(Way.FORKED, "it has a timeout and waits for no managed host")
+        return NATIVE
+
+
+def route(keywords: Keywords, task_vars: dict[str, Any], templar: Any) -> Route:
+    """Return how a task is to be run for a host.
+
+    Parameters:
+        keywords: the task's.
         task_vars: its variables.
         templar: returns a TemplateEngine, for the few values that have to be known here. A value that cannot be
             templated yet (it depends on a loop item) is taken as ordinary; the executor meets it again with
             ansible-core's own code.
-        options: the strategy's: fork_actions, thread_actions.
     """
-    variables = _host_variables(task, task_vars, templar)
-    for reason in (
-        _unknown_connection(task, variables, templar),
-        _unknown_become(task, variables, templar),
-        _unknown_shell(variables, templar),
-    ):
-        if reason:
-            return Route(Way.STOCK, reason)
-    names = {task.action, task.resolved_action}
-    if names.intersection(options["fork_actions"]):
-        return Route(Way.FORKED, f"fork_actions names {task.action}")
-    known = core_plugin(_action_plugin(task.action, task.collections))
-    if known not in THREADED_ACTIONS and not names.intersection(options["thread_actions"]):
-        return Route(Way.FORKED, f"action plugin {task.action} is not known to be safe on threads")
-    if task.timeout and known in _WITHOUT_HOST:
-        return Route(Way.FORKED, "it has a timeout and waits for no managed host")
-    return NATIVE
+    variables = _host_variables(keywords, task_vars, templar)
+    reason = (
+        _unknown_connection(keywords, variables, templar)
+        or _unknown_become(keywords, variables, templar)
+        or _unknown_shell(variables, templar)
+    )
+    return Route(Way.STOCK, reason) if reason else keywords.by_action
 
 
 def _template(value: Any, templar: Any) -> Any:
@@ -125,21 +157,21 @@ def _template(value: Any, templar: Any) -> Any:
         return None
 
 
-def _host_variables(task: Any, task_vars: dict[str, Any], templar: Any) -> dict[str, Any]:
+def _host_variables(keywords: Keywords, task_vars: dict[str, Any], templar: Any) -> dict[str, Any]:
     """Return the variables that connection settings come from: the delegated host's, when there is one."""
-    if task.delegate_to is None:
+    if keywords.delegate_to is None:
         return task_vars
-    name = _template(task.delegate_to, templar)
+    name = _template(keywords.delegate_to, templar)
     hostvars = task_vars.get("hostvars")
     if name is None or hostvars is None or name not in hostvars:
         return {key: value for key, value in task_vars.items() if not key.startswith("ansible_connection")}
     return dict(hostvars.raw_get(name)) | {
-        key: value for key, value in (task.vars or {}).items() if key.startswith("ansible_")
+        key: value for key, value in (keywords.task.vars or {}).items() if key.startswith("ansible_")
     }
 
 
-def _unknown_connection(task: Any, variables: dict[str, Any], templar: Any) -> str:
-    value = variables.get("ansible_connection", task.connection)
+def _unknown_connection(keywords: Keywords, variables: dict[str, Any], templar: Any) -> str:
+    value = variables.get("ansible_connection", keywords.connection)
     name = _template(value, templar)
     if name is None or _native_connection(str(name)):
         return ""
@@ -152,14 +184,14 @@ def _native_connection(name: str) -> bool:
     return stock is not None and native_class(stock) is not None
 
 
-def _unknown_become(task: Any, variables: dict[str, Any], templar: Any) -> str:
-    wanted = _template(variables.get("ansible_become", task.become), templar)
+def _unknown_become(keywords: Keywords, variables: dict[str, Any], templar: Any) -> str:
+    wanted = _template(variables.get("ansible_become", keywords.become), templar)
     if wanted is None or str(wanted).lower() in ("false", "no", "0", "n", "off", "f", ""):
         return ""
-    method = _template(variables.get("ansible_become_method", task.become_method), templar)
+    method = _template(variables.get("ansible_become_method", keywords.become_method), templar)
     if method is not None and not _native_become(str(method)):
         return f"become plugin {method} is not one that svc takes over"
-    flags = variables.get("ansible_sudo_flags", variables.get("ansible_become_flags", task.become_flags))
+    flags = variables.get("ansible_sudo_flags", variables.get("ansible_become_flags", keywords.become_flags))
     flags = _template(flags, templar) if flags is not None else None
     if flags and not _sudo_understands(str(flags)):
         return f"sudo flags {flags} are not among those that svc understands"

@@ -9,6 +9,7 @@ StrategyBase's and its subclasses'.
 from __future__ import annotations
 
 import threading
+from dataclasses import replace
 from typing import Any, cast
 
 from ansible._internal._templating._engine import TemplateEngine
@@ -18,6 +19,7 @@ from ansible.utils.display import Display
 from ansible_svc.compat.options import strategy_options
 from ansible_svc.compat.task_context import task_context
 from ansible_svc.compat.task_run import TaskSpec, run_task
+from ansible_svc.compat.variables import remember_variables
 from ansible_svc.compat.worker import forked_worker, stock_worker
 from ansible_svc.engine.access import Access
 from ansible_svc.engine.children import end_task_children, end_task_children_on_sigterm
@@ -27,8 +29,8 @@ from ansible_svc.engine.leaving import LeaveThread, watch_lookups
 from ansible_svc.engine.loaders import Loaders
 from ansible_svc.engine.mixin import Mixin
 from ansible_svc.engine.probe import RUN, TEMPLATE, Span
-from ansible_svc.engine.results import ResultQueue
-from ansible_svc.engine.routes import Route, Way, route
+from ansible_svc.engine.results import ResultQueue, ThreadResults
+from ansible_svc.engine.routes import Keywords, Route, Way, route
 from ansible_svc.engine.running import start_anew
 from ansible_svc.engine.runtime import Runtime, runtime
 from ansible_svc.engine.slots import MEANWHILE_S, Slots
@@ -63,6 +65,7 @@ class NativeStrategy(Mixin):
         super().__init__(tqm)
         end_task_children_on_sigterm()
         self._svc: Runtime = runtime()
+        remember_variables(self._variable_manager)
         watch_lookups(self._svc_options["thread_lookups"])
         self._svc_forking = threading.Lock()
         self._svc_left: dict[str, str] = {}
@@ -72,6 +75,8 @@ class NativeStrategy(Mixin):
         probe = self._svc.probe
         with self._results_lock:
             self._results = ResultQueue(self._results_lock, probe.end if probe is not None else None)
+        self._svc_results = ThreadResults(self)
+        self._svc_keywords: Keywords | None = None
 
     def run(self, iterator: Any, play_context: Any) -> Any:
         """Run a play under the name of the strategy that ours stands for.
@@ -92,13 +97,16 @@ class NativeStrategy(Mixin):
         def templar() -> TemplateEngine:
             return TemplateEngine(loader=self._loader, variables=task_vars)
 
+        keywords = self._svc_keywords
+        if keywords is None or keywords.task is not task:
+            keywords = self._svc_keywords = Keywords(task, self._svc_options)
         try:
-            throttle = int(templar().template(task.throttle)) if task.throttle else 0
+            throttle = int(templar().template(keywords.throttle)) if keywords.throttle else 0
         except Exception as error:
             raise AnsibleError("Failed to convert the throttle value to an integer.", obj=task.throttle) from error
-        if task.run_once or not self.ALLOW_BASE_THROTTLING:
+        if throttle and (task.run_once or not self.ALLOW_BASE_THROTTLING):
             throttle = 0
-        chosen = route(task, task_vars, templar, self._svc_options)
+        chosen = route(keywords, task_vars, templar)
         if chosen.way is Way.NATIVE and task._uuid in self._svc_left:
             chosen = Route(Way.FORKED, self._svc_left[task._uuid])
         self._svc_count(task, chosen)
@@ -116,7 +124,7 @@ class NativeStrategy(Mixin):
             play_context=play_context,
             loader=self._loader,
             variable_manager=self._variable_manager,
-            final_q=self._final_q,
+            final_q=self._svc_results if chosen.way is Way.NATIVE else self._final_q,
         )
         self._svc_start(spec, index, chosen, span)
         self._pending_results += 1
@@ -152,7 +160,7 @@ class NativeStrategy(Mixin):
             self._svc_count(spec.task, Route(Way.FORKED, reason))
             if span is not None:
                 span.way, span.reason = Way.FORKED.value, reason
-            self._svc_fork(spec, index, thread, span)
+            self._svc_fork(replace(spec, final_q=self._final_q), index, thread, span)
 
     def _svc_fork(self, spec: TaskSpec, index: int, thread: ThreadWorker | None, span: Span | None) -> None:
         """Run a task in a forked worker, which takes its slot or the place of a thread there."""

@@ -26,13 +26,19 @@ class TaskThreads:
     """
 
     def __init__(self) -> None:
-        self._jobs: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
+        self._jobs: queue.SimpleQueue[tuple[Job, Job] | None] = queue.SimpleQueue()
         self._lock = threading.Lock()
         self._count = 0
         self._free = 0
 
-    def start(self, job: Job) -> None:
-        """Have a thread run a job; a new thread when none is free."""
+    def start(self, job: Job, on_end: Job) -> None:
+        """Have a thread run a job; a new thread when none is free.
+
+        Parameters:
+            job: must not raise.
+            on_end: called after the job, when the thread is free again: who starts the next job because of it gets this
+                thread and no new one.
+        """
         with self._lock:
             if self._free:
                 self._free -= 1
@@ -40,7 +46,7 @@ class TaskThreads:
             else:
                 self._count += 1
                 new = self._count
-        self._jobs.put(job)
+        self._jobs.put((job, on_end))
         if new:
             threading.Thread(target=self._work, name=f"svc-task-{new}", daemon=True).start()
 
@@ -65,13 +71,17 @@ class TaskThreads:
     def _work(self) -> None:
         files = FileContext()
         while True:
-            job = self._jobs.get()
-            if job is None:
+            jobs = self._jobs.get()
+            if jobs is None:
                 return
-            with files.restored():
-                job()
-            with self._lock:
-                self._free += 1
+            job, on_end = jobs
+            try:
+                with files.restored():
+                    job()
+                with self._lock:
+                    self._free += 1
+            finally:
+                on_end()
 
 
 class ThreadWorker:
@@ -117,7 +127,7 @@ class ThreadWorker:
     def start(self, threads: TaskThreads) -> None:
         """Start the task."""
         self._alive = True
-        threads.start(self._run)
+        threads.start(self._run, self._end)
 
     def is_alive(self) -> bool:
         """Tell whether the task still runs."""
@@ -139,6 +149,7 @@ class ThreadWorker:
         except BaseException:
             self.failure = traceback.format_exc()
             self.exitcode = 1
-        finally:
-            self._alive = False
-            self._on_end()
+
+    def _end(self) -> None:
+        self._alive = False
+        self._on_end()

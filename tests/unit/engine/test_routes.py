@@ -12,7 +12,7 @@ from ansible.parsing.dataloader import DataLoader
 from ansible.playbook.task import Task
 from ansible.template import trust_as_template
 
-from ansible_svc.engine.routes import NATIVE, Route, Way, route
+from ansible_svc.engine.routes import NATIVE, Keywords, Route, Way, route
 from tests.unit.ansible_setup import set_up
 
 FORKED, STOCK = Way.FORKED, Way.STOCK
@@ -51,7 +51,8 @@ def routed(
     loaded = Task.load(trusted({"connection": "ssh", **task}), loader=loader)
     everything = {**trusted(variables or {}), "hostvars": HostVars(hostvars or {})}
     templar = TemplateEngine(loader=loader, variables=everything)
-    return route(loaded, everything, lambda: templar, {"fork_actions": [], "thread_actions": [], **options})
+    keywords = Keywords(loaded, {"fork_actions": [], "thread_actions": [], **options})
+    return route(keywords, everything, lambda: templar)
 
 
 COMMAND: dict[str, Any] = {"command": "true"}
@@ -80,7 +81,7 @@ def test_what_ansible_core_has_something_to_say_about_is_native(action: str) -> 
     task = Task.load({"connection": "ssh", **COMMAND})
     task.action = action
     options: dict[str, Any] = {"fork_actions": [], "thread_actions": []}
-    assert route(task, {}, lambda: TemplateEngine(variables={}), options) == NATIVE
+    assert route(Keywords(task, options), {}, lambda: TemplateEngine(variables={})) == NATIVE
 
 
 # -- connections

@@ -50,7 +50,7 @@ def threads() -> Iterator[TaskThreads]:
 def started(threads: TaskThreads, count: int) -> list[Job]:
     jobs = [Job() for _ in range(count)]
     for job in jobs:
-        threads.start(job)
+        threads.start(job, lambda: None)
     for job in jobs:
         assert job.begun.wait(PATIENCE_S)
     return jobs
@@ -88,6 +88,15 @@ def test_threads_are_used_again(threads: TaskThreads) -> None:
     assert threads.count == 5
     for job in [*second, *third]:
         job.finish()
+
+
+def test_who_hears_of_the_end_of_a_job_finds_its_thread_free(threads: TaskThreads) -> None:
+    first, second = Job(), Job()
+    threads.start(first, lambda: threads.start(second, lambda: None))
+    first.finish()
+    second.finish()
+    assert first.thread is second.thread
+    assert threads.count == 1
 
 
 def test_one_thread_does_one_thing_after_the_other(threads: TaskThreads) -> None:
