@@ -73,7 +73,11 @@ docs: setup ## the site in .cache/site, with warnings as errors; broken links ar
 sanity: setup ## ansible-test sanity on a staged copy of the collection
 	$(PYTHON_BIN) -m scripts.sanity
 
-bench: setup ## svc_linear beside linear and mitogen_linear, in one run (BENCH_ARGS="--hosts 10 --workload mixed")
+.venv-pyinfra/bin/pyinfra: | setup
+	$(PYTHON_BIN) -m venv .venv-pyinfra
+	.venv-pyinfra/bin/pip install --quiet 'pyinfra==3.10.*'
+
+bench: .venv-pyinfra/bin/pyinfra ## svc_linear beside linear, mitogen_linear and pyinfra, in one run (BENCH_ARGS="--hosts 10 --workload mixed")
 	$(PYTHON_BIN) -m bench.compare $(BENCH_ARGS)
 
 build: setup ## wheel and sdist, and the collection for ansible-galaxy

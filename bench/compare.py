@@ -4,6 +4,9 @@
 
     python -m bench.compare [--workload 20command] [--hosts 10] [--runs 3] [--json FILE] ...
 
+pyinfra does the same work where it has an equal of the playbook. What Ansible printed, and the callback events of a
+smaller run, are compared with those of linear: see bench/equality.py.
+
 Stock Ansible runs with pipelining on. The hosts are addresses of this machine, so controller and targets share its
 cores: read CPU seconds and ratios; wall time says how long somebody waits on a machine as small as this one. How each
 figure comes about is told in bench/measure.py and bench/account.py.
@@ -24,31 +27,29 @@ from pathlib import Path
 from typing import Any
 
 from bench.contenders import Contender, contenders
+from bench.equality import event_differences, output_differences
 from bench.measure import Run, Setting, measure
 from bench.workloads import WORKLOADS
 from tests.lab import LabError
-from tests.lab.compare import differences
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Measure what the command line asks for; return 1 when a run failed or results differ, else 0."""
     options = _parser().parse_args(arguments)
-    there = [c for c in contenders() if not options.strategy or c.strategy in options.strategy]
-    for contender in there:
-        if contender.missing:
-            print(f"{contender.strategy} is left out: {contender.missing}", file=sys.stderr)
-    there = [contender for contender in there if not contender.missing]
     document: dict[str, Any] = {"machine": _machine(), "workloads": []}
     good = True
     for name in options.workload or ["20command"]:
-        setting = Setting(WORKLOADS[name], options.hosts, options.round_trip_ms / 1000)
+        setting = Setting(WORKLOADS[name], options.hosts, options.round_trip_ms / 1000, forks=options.forks)
+        there = _there(setting, options)
         try:
             runs = _measure(there, setting, options)
+            good = _report_failures(runs) and good
+            _print_table(setting, runs)
+            if options.check:
+                good = _report_differences(output_differences(runs), event_differences(there, setting)) and good
         except LabError as exc:
             print(f"bench: {exc}", file=sys.stderr)
             return 1
-        good = _report_failures(runs) and (not options.check or _report_differences(runs)) and good
-        _print_table(setting, runs)
         document["workloads"].append(
             {
                 "workload": name,
@@ -62,15 +63,29 @@ def main(arguments: list[str] | None = None) -> int:
     return 0 if good else 1
 
 
+def _there(setting: Setting, options: argparse.Namespace) -> list[Contender]:
+    """Return the contenders that were asked for and can run; say why others can not."""
+    asked = [
+        contender
+        for contender in contenders(setting.workload.playbook)
+        if not options.strategy or contender.strategy in options.strategy
+    ]
+    for contender in asked:
+        if contender.missing:
+            print(f"{contender.strategy} is left out: {contender.missing}", file=sys.stderr)
+    return [contender for contender in asked if not contender.missing]
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--workload", action="append", choices=sorted(WORKLOADS), help="may be given again (20command)")
-    parser.add_argument("--hosts", type=int, default=10, help="managed hosts, and forks (10)")
+    parser.add_argument("--hosts", type=int, default=10, help="managed hosts (10)")
+    parser.add_argument("--forks", type=int, default=0, help="hosts at once (as many as there are)")
     parser.add_argument("--runs", type=int, default=3, help="measured runs of each strategy (3)")
     parser.add_argument("--strategy", action="append", help="only this one; may be given again")
     parser.add_argument("--round-trip-ms", type=float, default=0.0, help="delay of the line to the hosts (0)")
     parser.add_argument("--footprint", action="store_true", help="one more run each for memory, processes and wire")
-    parser.add_argument("--check", action="store_true", help="compare the callback events with those of the first")
+    parser.add_argument("--no-check", dest="check", action="store_false", help="do not compare results with linear")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write every figure of every run")
     return parser
 
@@ -81,7 +96,7 @@ def _measure(there: Sequence[Contender], setting: Setting, options: argparse.Nam
         # By turns, and each time another one begins: a machine that slows down meanwhile slows all alike.
         first = number % len(there)
         for contender in [*there[first:], *there[:first]]:
-            runs.append(_announced(contender, setting, events=options.check))
+            runs.append(_announced(contender, setting))
     if options.footprint:
         runs += [_announced(contender, setting, footprint=True) for contender in there]
     return runs
@@ -105,17 +120,12 @@ def _report_failures(runs: Sequence[Run]) -> bool:
     return not failed
 
 
-def _report_differences(runs: Sequence[Run]) -> bool:
-    """Print how each strategy's events differ from those of the first strategy; return whether none do."""
-    recorded = {run.strategy: run.events for run in reversed(runs) if run.events}
-    first = runs[0].strategy
-    equal = True
-    for strategy, events in recorded.items():
-        found = differences(recorded[first], events)
-        if found:
-            equal = False
-            print(f"{strategy} differs from {first} in {len(found)} places:", *found[:5], sep="\n", file=sys.stderr)
-    return equal
+def _report_differences(*compared: dict[str, list[str]]) -> bool:
+    """Print how strategies differ from linear; return whether ours does not: what others do is theirs."""
+    for found in compared:
+        for strategy, lines in found.items():
+            print(f"{strategy} differs from linear in {len(lines)} places:", *lines[:8], sep="\n", file=sys.stderr)
+    return not any(strategy.startswith("svc") for found in compared for strategy in found)
 
 
 def _print_table(setting: Setting, runs: Sequence[Run]) -> None:
@@ -166,7 +176,8 @@ def _print_table(setting: Setting, runs: Sequence[Run]) -> None:
             wire = run.footprint.wire
             print(
                 f"{run.strategy:<15}  peak {run.footprint.peak_pss_bytes / 2**20:.0f} MB PSS in up to"
-                f" {run.footprint.peak_processes} controller processes; {wire.to_server_bytes / 1000:,.0f} KB to the"
+                f" {run.footprint.peak_processes} controller processes and {run.footprint.peak_clients} ssh clients;"
+                f" {wire.to_server_bytes / 1000:,.0f} KB to the"
                 f" hosts, {wire.to_client_bytes / 1000:,.0f} KB back, {wire.round_trips:,} round trips,"
                 f" {wire.connections:,} connections"
             )

@@ -8,24 +8,33 @@ import importlib.util
 from dataclasses import dataclass
 from pathlib import Path
 
+from bench import pyinfra
 from tests.lab.lab import CHECKOUT
 
 
 @dataclass(frozen=True)
 class Contender:
-    """Describe one strategy.
+    """Describe one strategy, or another tool.
 
-    directory holds its plugin, None for ansible-core's own; missing says why it can not run.
+    directory holds the strategy's plugin, None for ansible-core's own; missing says why it can not run; program is that
+    of a tool that is not Ansible.
     """
 
     strategy: str
     directory: Path | None = None
     missing: str = ""
+    program: Path | None = None
 
 
-def contenders() -> list[Contender]:
-    """Return the contenders; the first is the one that the others are divided by."""
-    return [Contender("linear"), _mitogen(), _svc()]
+def contenders(playbook: str = "") -> list[Contender]:
+    """Return the contenders; the first is the one that the others are divided by.
+
+    playbook: that of bench/playbooks that they are to run; without it only strategies are named.
+    """
+    strategies = [Contender("linear"), _mitogen(), _svc()]
+    if not playbook:
+        return strategies
+    return [*strategies, Contender("pyinfra", missing=pyinfra.missing(playbook), program=pyinfra.PROGRAM)]
 
 
 def _mitogen() -> Contender:

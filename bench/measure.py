@@ -22,6 +22,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from bench import pyinfra
 from bench.contenders import Contender
 from bench.workloads import Workload
 from tests.lab import Lab, LabError, processes
@@ -34,29 +35,35 @@ _SAMPLE_S = 0.2
 
 @dataclass(frozen=True)
 class Setting:
-    """Hold what is the same for all contenders: hosts (and forks), and the round trip of the line to them."""
+    """Hold what is the same for all contenders: hosts, and the round trip of the line to them.
+
+    forks: how many hosts are worked on at once; all when it is 0.
+    """
 
     workload: Workload
     hosts: int
     round_trip_s: float = 0.0
     timeout_s: float = 900.0
+    forks: int = 0
 
 
 @dataclass(frozen=True)
 class Footprint:
     """Hold what is measured in a run of its own, because measuring it costs CPU: memory and the wire.
 
-    peak_pss_bytes is the largest sum seen over the controller's processes; pages they share count once.
+    peak_pss_bytes is the largest sum seen over the controller's processes, ssh clients and all; pages they share count
+    once. peak_clients counts the ssh clients, peak_processes the others.
     """
 
     peak_pss_bytes: int
     peak_processes: int
+    peak_clients: int
     wire: Counters
 
 
 @dataclass(frozen=True)
 class Run:
-    """Hold the figures of one run. output is what ansible-playbook printed."""
+    """Hold the figures of one run. output is what was printed; comparable tells that Ansible did."""
 
     strategy: str
     rc: int
@@ -67,6 +74,7 @@ class Run:
     output: str = field(repr=False)
     events: list[dict[str, Any]] = field(repr=False, default_factory=list)
     footprint: Footprint | None = None
+    comparable: bool = True
 
 
 def measure(contender: Contender, setting: Setting, *, events: bool = False, footprint: bool = False) -> Run:
@@ -100,7 +108,7 @@ class _Controller:
         cfg = lab.ansible_cfg(
             strategy=contender.strategy,
             strategy_plugins=contender.directory,
-            forks=setting.hosts,
+            forks=setting.forks or setting.hosts,
             pipelining=True,
         )
         inventory = lab.inventory(setting.hosts, ansible_port=port)
@@ -109,7 +117,11 @@ class _Controller:
         hosts_file.write_text(hosts_file.read_text().replace(f"]:{lab.sshd.port}", "]:*"))
         book, self._tasks = setting.workload.write(lab.directory)
         self._events = lab.directory / "events.jsonl"
-        self._command = [*_accounting("/dev/stdout"), *_quiet(executable()), "-i", str(inventory), str(book)]
+        command = [*executable(), "-i", str(inventory), str(book)]
+        if contender.program is not None:
+            workload = setting.workload
+            command = pyinfra.command(lab, lab.hosts(setting.hosts), port, workload.playbook, workload.repeat)
+        self._command = [*_accounting("/dev/stdout"), *_quiet(command)]
         self._env = lab.env(cfg)
 
     def run(self, *, events: bool, footprint: bool) -> Run:
@@ -148,7 +160,8 @@ class _Controller:
             tasks=self._tasks * self._setting.hosts,
             output=output.read_text(errors="replace"),
             events=read_events(self._events),
-            footprint=Footprint(sampler.peak_pss_bytes, sampler.peak_processes, Counters()) if sampler else None,
+            footprint=sampler.footprint() if sampler else None,
+            comparable=self._contender.program is None,
         )
 
     def _read(self, process: subprocess.Popen[bytes], timeout_s: float) -> bytes:
@@ -167,8 +180,9 @@ class _Sampler:
     """
 
     def __init__(self, root: int) -> None:
-        self.peak_pss_bytes = 0
-        self.peak_processes = 0
+        self._peak_pss_bytes = 0
+        self._peak_processes = 0
+        self._peak_clients = 0
         self._root = root
         self._end = threading.Event()
         self._thread = threading.Thread(target=self._sample, name="bench-sampler")
@@ -181,11 +195,17 @@ class _Sampler:
         self._end.set()
         self._thread.join()
 
+    def footprint(self) -> Footprint:
+        """Return the peaks; the wire is watched by somebody else."""
+        return Footprint(self._peak_pss_bytes, self._peak_processes, self._peak_clients, Counters())
+
     def _sample(self) -> None:
         while not self._end.wait(_SAMPLE_S):
             found = processes.descendants(self._root)
-            self.peak_processes = max(self.peak_processes, len(found))
-            self.peak_pss_bytes = max(self.peak_pss_bytes, sum(_pss_bytes(process.pid) for process in found))
+            clients = sum(process.name == "ssh" for process in found)
+            self._peak_clients = max(self._peak_clients, clients)
+            self._peak_processes = max(self._peak_processes, len(found) - clients)
+            self._peak_pss_bytes = max(self._peak_pss_bytes, sum(_pss_bytes(process.pid) for process in found))
 
 
 def _pss_bytes(pid: int) -> int:

@@ -39,6 +39,7 @@ WORKLOADS = {
     for workload in (
         Workload("100command", "command.yml", 100),
         Workload("20command", "command.yml", 20),
+        Workload("10command", "command.yml", 10),
         Workload("1command", "command.yml", 1),
         Workload("debug100", "debug.yml", 100),
         Workload("mixed", "mixed.yml", 1),

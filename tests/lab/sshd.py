@@ -110,7 +110,8 @@ class Sshd:
             f"HostKey {self.directory / 'host_key'}",
             f"PidFile {self.directory / 'sshd.pid'}",
             f"AuthorizedKeysFile {self.directory / 'authorized_keys'}",
-            "KexAlgorithms curve25519-sha256",
+            # The second name of the same is the one that paramiko knows.
+            "KexAlgorithms curve25519-sha256,curve25519-sha256@libssh.org",
             "LogLevel ERROR",
             "LoginGraceTime 60",
             "MaxAuthTries 20",
