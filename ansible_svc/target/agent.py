@@ -59,7 +59,7 @@ class AgentService(Service):
         self._neighbour = neighbour
         self._cache = cache or Cache(None, 0, LOG.warning)
         self._problems = [] if problems is None else problems
-        self._bundles = Bundles(self._cache.blobs)
+        self._bundles = Bundles(self._cache.blobs, self._cache.code())
         self._files: FileWriter | None = None
         self._preparations = Preparations(self._writer)
         self._spawner: Spawner | None = None

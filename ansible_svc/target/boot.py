@@ -58,7 +58,7 @@ def begin(
     problems: list[str] = []
     cache = Cache(directory, settings["cache_bytes"], problems.append)
     agent = AgentService(econtext.router, cache, problems, _neighbour(econtext))
-    sources = {name: importer.get_source("ansible_svc.target." + name).encode() for name in SOURCES}
+    sources = {name: importer.get_source("ansible_svc." + name).encode() for name in SOURCES}
     facts = agent.hello(sources, settings["candidates"])
     pool.add(agent)
     pool.add(CacheService(econtext.router, cache))

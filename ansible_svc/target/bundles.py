@@ -27,12 +27,17 @@ if TYPE_CHECKING:
 class Bundles:
     """The bundles that this agent was given, or finds in its store.
 
+    Parameters:
+        store: where blobs are.
+        code_cache: directory and size of zygotes' compiled code, see code_cache.CodeCache; None: none is kept.
+
     Threads: any; those that reach the disk block for it. Guarded by ``_lock``: the tables. ``_keeping`` is held by
     the one thread that writes.
     """
 
-    def __init__(self, store: LayeredStore) -> None:
+    def __init__(self, store: LayeredStore, code_cache: tuple[str, int] | None = None) -> None:
         self._store = store
+        self._code_cache = code_cache
         self._lock = threading.Lock()
         self._keeping = threading.Lock()
         self._manifests: dict[str, dict[str, Any]] = {}
@@ -142,7 +147,11 @@ class Bundles:
             return b""
         files = self.files(name)
         new = {digest: parts[digest] for digest in files.values() if digest not in zygote.blobs}
-        frames = encode(
+        frames = b""
+        if self._code_cache is not None and not zygote.bundles:
+            directory, limit = self._code_cache
+            frames += encode({"op": "cache", "directory": directory, "limit": limit})
+        frames += encode(
             {"op": "blobs", "digests": [[digest, len(blob)] for digest, blob in new.items()]}, b"".join(new.values())
         )
         frames += encode({"op": "bundle", "id": name, "files": files})

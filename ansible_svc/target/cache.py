@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 MEMORY_BYTES = 64 << 20
 # How many blobs are told of when a connection is made.
 _KEPT_TOLD = 2000
+# Compiled code gets one part in so many of the space.
+_CODE_SHARE = 4
 _BOOT_PREFIX = "boot-"
 _BOOT_FILES_KEPT = 6
 
@@ -63,7 +65,9 @@ class Cache:
                 self._report("cannot use the cache directory %s: %s" % (directory, error.strerror or error))
                 self.directory = None
         if self.directory is not None:
-            self.disk = DiskStore(os.path.join(self.directory, "blobs"), limit_bytes, self._report)
+            self.disk = DiskStore(
+                os.path.join(self.directory, "blobs"), limit_bytes - limit_bytes // _CODE_SHARE, self._report
+            )
         self.blobs = LayeredStore(MemoryStore(MEMORY_BYTES), self.disk)
 
     def _report(self, text: str) -> None:
@@ -82,6 +86,11 @@ class Cache:
             self._report("cannot use the cache directory %s: %s" % (path, error.strerror or error))
             return None
         return path
+
+    def code(self) -> tuple[str, int] | None:
+        """Return the directory of compiled module code and how many bytes to keep there; None when there is none."""
+        path = self.subdirectory("code")
+        return None if path is None else (path, self._limit_bytes // _CODE_SHARE)
 
     def kept(self) -> list[str]:
         """Return the beginnings of the digests of blobs that are there from earlier runs, as far as they fit."""

@@ -11,12 +11,13 @@ from __future__ import annotations
 
 import importlib.machinery
 import importlib.util
-import zipfile
+
+from ansible_svc.target import stdlib
 
 TYPE_CHECKING = False  # mypy knows the name; importing typing on every target would be a waste
 if TYPE_CHECKING:
     from types import CodeType, ModuleType
-    from typing import Callable, Mapping, Sequence
+    from typing import Callable, Iterator, Mapping, Sequence
 
 
 class PayloadImporter:
@@ -33,6 +34,7 @@ class PayloadImporter:
     def __init__(self, source_of: Callable[[str], bytes]) -> None:
         self._source_of = source_of
         self._code: dict[tuple[str, str], CodeType] = {}
+        self._kept: dict[tuple[str, str], CodeType] = {}
         self._files: Mapping[str, str] = {}
         self.root = ""
 
@@ -40,6 +42,10 @@ class PayloadImporter:
         """Serve ``files`` (path -> digest) as if they were inside the zip file ``root``."""
         self._files = files
         self.root = root
+
+    def offer(self, kept: Mapping[tuple[str, str], CodeType]) -> None:
+        """Have compiled code at hand, by (digest, path), that need not be compiled when it is wanted."""
+        self._kept.update(kept)
 
     def _locate(self, fullname: str) -> tuple[str, bool] | None:
         stem = fullname.replace(".", "/")
@@ -85,7 +91,9 @@ class PayloadImporter:
         digest = self._files[relative]
         code = self._code.get((digest, relative))
         if code is None:
-            code = compile(self._source_of(digest), self.root + "/" + relative, "exec", dont_inherit=True)
+            code = self._kept.get((digest, relative))
+            if code is None:
+                code = compile(self._source_of(digest), self.root + "/" + relative, "exec", dont_inherit=True)
             self._code[digest, relative] = code
         return code
 
@@ -121,8 +129,30 @@ class PayloadImporter:
         """Return path -> digest of every file whose code was asked for so far."""
         return {path: digest for digest, path in self._code}
 
+    def reached(self, fullname: str) -> Iterator[str]:
+        """Yield the paths of a module of the bundle and of what is imported when it is loaded, each before it is."""
+        names = [fullname]
+        known = set()
+        for name in names:
+            located = self._locate(name)
+            if located is None or located[0] in known:
+                continue
+            known.add(located[0])
+            yield located[0]
+            try:
+                names += stdlib.reached(name, self.code_of(located[0]))
+            except (SyntaxError, ValueError):
+                continue  # the runner meets the same error, and reports it as the module's own
+
+    def compiled(self, files: Mapping[str, str]) -> dict[tuple[str, str], CodeType]:
+        """Return the code of a bundle's files, by (digest, path), as far as it was asked for so far."""
+        wanted = ((digest, path) for path, digest in files.items())
+        return {key: self._code[key] for key in wanted if key in self._code}
+
     def write_zip(self, path: str) -> None:
         """Write the bundle as the zip file that ansible-core would have made (for modules that respawn)."""
+        import zipfile
+
         with zipfile.ZipFile(path, "w") as archive:
             for relative, digest in self._files.items():
                 archive.writestr(relative, self._source_of(digest))

@@ -35,7 +35,7 @@ def take(count):
         if not part:sys.exit(0)
         data+=part
     return data
-for name in("ansible_svc","ansible_svc.target"):
+for name in("ansible_svc","ansible_svc.store","ansible_svc.target"):
     module=sys.modules[name]=types.ModuleType(name);module.__path__=[]
 while 1:
     length,=struct.unpack(">I",take(4))
@@ -44,12 +44,22 @@ while 1:
     name=name.decode()
     module=sys.modules[name]=types.ModuleType(name)
     exec(compile(source,"<%s>"%name,"exec"),module.__dict__)
-    setattr(sys.modules["ansible_svc.target"],name.rpartition(".")[2],module)
+    package,_,last=name.rpartition(".")
+    setattr(sys.modules[package],last,module)
 sys.argv[:]=[""]
 sys.modules["ansible_svc.target.zygote"].main(fd)
 """
 _BASE_IMPORT_S = 60.0
-SOURCES = ("frames", "payload", "stdlib", "runner", "zygote")
+#: The zygote's files in the order in which they import each other, as module names without the package's.
+SOURCES = (
+    "store.private",
+    "target.code_cache",
+    "target.frames",
+    "target.stdlib",
+    "target.payload",
+    "target.runner",
+    "target.zygote",
+)
 
 
 class Outcome:
@@ -78,7 +88,7 @@ class Zygote:
 
     Parameters:
         interpreter: path of the Python to start.
-        sources: file name (without .py) -> source, for every name in SOURCES.
+        sources: name -> source, for every name in SOURCES.
 
     Raises OSError when the interpreter cannot be started.
 
@@ -118,7 +128,7 @@ class Zygote:
         self._channel = ours
         boot = b""
         for name in SOURCES:
-            text = b"ansible_svc.target." + name.encode() + b"\0" + sources[name]
+            text = b"ansible_svc." + name.encode() + b"\0" + sources[name]
             boot += len(text).to_bytes(4, "big") + text
         self._write(boot + bytes(4))
         self._reader = threading.Thread(target=self._read, name="svc-zygote-reader", daemon=True)

@@ -1,10 +1,10 @@
 # Copyright: (c) 2026, The ansible_svc project
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Find out which modules of the standard library a piece of code imports when it is loaded.
+"""Find out what a piece of code imports when it is loaded.
 
-A zygote imports these before it forks, so that its runners find them ready. Only the standard library: importing it
-has no effect that a module could tell from importing it later, while third-party packages may appear, change or vanish
-during a play.
+A zygote compiles this, and imports what is of the standard library, before it forks: its runners find it ready. Nothing
+else is imported ahead: importing the standard library has no effect that a module could tell from importing it later,
+while third-party packages may appear, change or vanish during a play.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from types import CodeType
 
 _IMPORT_NAME = opcode.opmap["IMPORT_NAME"]
+_IMPORT_FROM = opcode.opmap["IMPORT_FROM"]
 _EXTENDED_ARG = opcode.opmap["EXTENDED_ARG"]
 # Python 3.10 and newer know their own names; older ones get no head start.
 _NAMES = frozenset(getattr(sys, "stdlib_module_names", ()))
@@ -26,17 +27,48 @@ _LOUD = frozenset(("antigravity", "idlelib", "this", "tkinter", "turtle", "turtl
 
 def imports(code: CodeType) -> list[str]:
     """Return the names of standard library modules that running this module's code imports, in order."""
+    return [name for name, attribute in _imports(code) if not attribute and _is_quiet(name.partition(".")[0])]
+
+
+def reached(name: str, code: CodeType) -> list[str]:
+    """Return the names of all that running the code of a module may import, and some that do not exist.
+
+    A name after ``from ... import`` may be that of a module. Names that begin with dots are taken as if they began in
+    any of the packages around the module.
+
+    Parameters:
+        name: the module's own name.
+        code: its code.
+    """
+    names = []
+    for imported, attribute in _imports(code):
+        full = ".".join(filter(None, (imported, attribute)))
+        names.append(full)
+        package = name
+        while package:
+            names.append(package + "." + full)
+            package = package.rpartition(".")[0]
+    return names
+
+
+def _imports(code: CodeType) -> list[tuple[str, str]]:
+    """Return (module, "") for each import of a module's code, and (module, name) for each name taken from one."""
     found = []
     extended = 0
+    module = ""
     instructions = code.co_code
     for at in range(0, len(instructions) - 1, 2):
         operation, argument = instructions[at], instructions[at + 1] | extended
         extended = 0
         if operation == _EXTENDED_ARG:
             extended = argument << 8
-        elif operation == _IMPORT_NAME and argument < len(code.co_names):
+        elif operation in (_IMPORT_NAME, _IMPORT_FROM) and argument < len(code.co_names):
             name = code.co_names[argument]
-            top = name.partition(".")[0]
-            if top in _NAMES and top not in _LOUD:
-                found.append(name)
+            if operation == _IMPORT_NAME:
+                module = name
+            found.append((module, name if operation == _IMPORT_FROM else ""))
     return found
+
+
+def _is_quiet(name: str) -> bool:
+    return name in _NAMES and name not in _LOUD

@@ -9,6 +9,7 @@ and ends, killing every runner's process group, when that socket closes.
 
 Requests (header ``op``):
     blobs   digests: [[digest, length], ...]; body: the contents one after the other
+    cache   directory, limit: where compiled code is kept, and how many bytes of it
     bundle  id, files: {path: digest}
     base    bundle: id, modules: [names to import now]
     run     id, bundle, fqn, name, profile, env, cwd, nofile; body: arguments
@@ -32,12 +33,13 @@ import socket
 import sys
 
 from ansible_svc.target import runner, stdlib
+from ansible_svc.target.code_cache import CodeCache
 from ansible_svc.target.frames import FrameReader, encode
 from ansible_svc.target.payload import PayloadImporter
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Callable
+    from typing import Callable, Iterable
 
 _READ_BYTES = 1 << 18
 # What tracebacks of modules show as the place of their code; nothing is ever opened there.
@@ -72,7 +74,8 @@ class Zygote:
         self._frames = FrameReader()
         self._blobs: dict[str, bytes] = {}
         self._bundles: dict[str, dict[str, str]] = {}
-        self._warm: set[str] = set()
+        self._runs: dict[str, int] = {}
+        self._cache: CodeCache | None = None
         self._importer = PayloadImporter(self._blobs.__getitem__)
         self._children: dict[int, Child] = {}
         self._pids: dict[int, Child] = {}
@@ -118,8 +121,13 @@ class Zygote:
             self._blobs[digest] = body[start : start + length]
             start += length
 
+    def _do_cache(self, header: dict[str, object], body: bytes) -> None:
+        self._cache = CodeCache(str(header["directory"]), int(header["limit"]))  # type: ignore[call-overload]
+
     def _do_bundle(self, header: dict[str, object], body: bytes) -> None:
         self._bundles[str(header["id"])] = header["files"]  # type: ignore[assignment]
+        if self._cache is not None:
+            self._importer.offer(self._cache.load(str(header["id"])))
 
     def _do_base(self, header: dict[str, object], body: bytes) -> None:
         self._importer.use(self._bundles[str(header["bundle"])], _ROOT)
@@ -132,9 +140,11 @@ class Zygote:
     def _do_run(self, header: dict[str, object], body: bytes) -> None:
         bundle = str(header["bundle"])
         files = self._bundles[bundle]
-        if bundle not in self._warm:
-            self._warm.add(bundle)
-            self._warm_up(files)
+        runs = self._runs[bundle] = self._runs.get(bundle, 0) + 1
+        if runs == 1:
+            self._warm_up(files, self._importer.reached(str(header["fqn"])))
+        elif runs == 2:
+            self._warm_up(files, files)
         out_read, out_write = os.pipe()
         err_read, err_write = os.pipe()
         sys.stdout.flush()
@@ -147,11 +157,26 @@ class Zygote:
         child = self._add(header, pid)
         self._watch(child, out_read, "out")
         self._watch(child, err_read, "err")
+        if runs <= 2:
+            self._keep(bundle, files)
 
-    def _warm_up(self, files: dict[str, str]) -> None:
-        """Compile a bundle's files and import what they need of the standard library, for all its later runners."""
+    def _keep(self, bundle: str, files: dict[str, str]) -> None:
+        """Keep a bundle's compiled code for later zygotes."""
+        if self._cache is None:
+            return
+        try:
+            self._cache.keep(bundle, self._importer.compiled(files))
+        except OSError:
+            self._cache = None  # the agent meets the same and tells of it
+
+    def _warm_up(self, files: dict[str, str], paths: Iterable[str]) -> None:
+        """Compile files of a bundle and import what they need of the standard library, for all its later runners.
+
+        The first run gets what its module imports when it is loaded. Much may never be needed: the rest is for those
+        modules that are run again.
+        """
         self._importer.use(files, _ROOT)
-        for path in files:
+        for path in paths:
             if not path.endswith(".py"):
                 continue
             try:

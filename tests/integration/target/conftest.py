@@ -57,8 +57,8 @@ TELL = "import sys; print('%d.%d' % sys.version_info[:2])"
 
 def sources() -> dict[str, bytes]:
     """Return the zygote's files as the controller sends them."""
-    folder = Path(target.__path__[0])
-    return {name: (folder / f"{name}.py").read_bytes() for name in SOURCES}
+    folder = Path(target.__path__[0]).parent
+    return {name: folder.joinpath(*name.split(".")).with_suffix(".py").read_bytes() for name in SOURCES}
 
 
 def interpreters() -> dict[str, str]:
@@ -120,6 +120,12 @@ class Bench:
         self.spawner = Spawner(sources())
         self.bundles = Bundles(LayeredStore(MemoryStore(64 << 20)))
         self.interpreter = sys.executable
+
+    def keep_code(self, folder: Path) -> None:
+        """Have new zygotes keep compiled code in a folder, and start anew; modules are to be made after this."""
+        self.spawner.close()
+        self.spawner = Spawner(sources())
+        self.bundles = Bundles(LayeredStore(MemoryStore(64 << 20)), (str(folder), 64 << 20))
 
     def module(self, name: str, source: str, changed: dict[str, Callable[[bytes], bytes]] | None = None) -> Module:
         """Build a module.
