@@ -48,11 +48,13 @@ class Finished:
     Attributes:
         rc: exit status; minus the signal's number when a signal ended it.
         out, err: everything it wrote.
+        followed: which of the steps that might follow did, and how it ended; None when none did.
     """
 
     rc: int
     out: bytes
     err: bytes
+    followed: tuple[int, Finished] | None = None
 
 
 @dataclass(frozen=True)
@@ -67,6 +69,21 @@ class ModuleCall:
     environment: dict[str, str]
     open_files: int
     directory: str | None
+
+
+@dataclass(frozen=True)
+class Step:
+    """A module that follows another at once, if that one says what is expected.
+
+    Attributes:
+        when: conditions, see target.following.
+        call: the module; its interpreter is the other's.
+        before: what is to be prepared for it, small things only.
+    """
+
+    when: tuple[tuple[tuple[str, ...], bool, Any], ...]
+    call: ModuleCall
+    before: tuple[Preparation, ...]
 
 
 class Access:
@@ -119,26 +136,34 @@ class Access:
             self._bundles[path] = self._pool.invoke(ModuleService, "bundle", name=name, path=path)
         return self._bundles[path]
 
-    def run_module(self, place: Place, call: ModuleCall, before: Sequence[Preparation] = ()) -> Finished | str:
-        """Run a module after some preparations.
+    def run_module(
+        self, place: Place, call: ModuleCall, before: Sequence[Preparation] = (), then: Sequence[Step] = ()
+    ) -> Finished | str:
+        """Run a module after some preparations, and at most one of some others after it.
 
         Returns how it ended, or why that interpreter cannot run it natively (it was not started then). Raises as
         prepare().
         """
         host = self._host(place)
         bundle = call.bundle
-        module = {
-            "fqn": bundle.fqn,
-            "name": call.name,
-            "profile": bundle.profile,
-            "nofile": call.open_files,
-            "env": call.environment,
-            "cwd": call.directory,
-        }
+        bundles = list({made.name: made for made in (bundle, *(step.call.bundle for step in then))}.values())
         self._modules.count_use(call.path)
-        with self._wired(host, before) as wired:
+        with contextlib.ExitStack() as stack:
+            wired = stack.enter_context(self._wired(host, before))
+            more: dict[str, Any] = {}
+            if then:
+                more["then"] = [
+                    {
+                        "when": [[list(names), equal, value] for names, equal, value in step.when],
+                        "bundle": step.call.bundle.name,
+                        "module": _module(step.call),
+                        "arguments": step.call.arguments,
+                        "before": stack.enter_context(self._wired(host, step.before)),
+                    }
+                    for step in then
+                ]
             while True:
-                digests = host.lacks(bundle)
+                digests = list(dict.fromkeys(digest for made in bundles for digest in host.lacks(made)))
                 pack = self._modules.pack(digests) if digests else b""
                 self._count("bytes_sent", len(pack) + len(call.arguments))
                 answer = self._ask(
@@ -147,20 +172,29 @@ class Access:
                     bundle=bundle.name,
                     pack=pack,
                     interpreter=call.interpreter,
-                    module=module,
+                    module=_module(call),
                     arguments=call.arguments,
                     before=wired,
+                    **more,
                 )
                 if "missing" not in answer:
                     break
                 if set(answer["missing"]) <= set(digests):
                     raise RuntimeError(f"the agent on {place.identity.login.host} refuses bundle {bundle.name}")
-                host.forgot(bundle, answer["missing"])
-        host.holds(bundle)
+                for made in bundles:
+                    host.forgot(made, answer["missing"])
+        for made in bundles:
+            host.holds(made)
         self._report_problems(host, answer)
         if "unusable" in answer:
             return str(answer["unusable"])
-        return Finished(answer["rc"], answer["out"], answer["err"])
+        followed = None
+        if "followed" in answer:
+            self._modules.count_use(then[answer["followed"]].call.path)
+            second = answer["then"]
+            if "unusable" not in second:
+                followed = answer["followed"], Finished(second["rc"], second["out"], second["err"])
+        return Finished(answer["rc"], answer["out"], answer["err"], followed)
 
     def exec_command(
         self,
@@ -285,6 +319,18 @@ def _ask_timed(run: Run, span: Span, host: Host, method: str, arguments: dict[st
     finally:
         span.answered(sent, took)
     return answer
+
+
+def _module(call: ModuleCall) -> dict[str, Any]:
+    """Return what the agent is told of a module besides its arguments."""
+    return {
+        "fqn": call.bundle.fqn,
+        "name": call.name,
+        "profile": call.bundle.profile,
+        "nofile": call.open_files,
+        "env": call.environment,
+        "cwd": call.directory,
+    }
 
 
 def _write(path: str, digest: str, size: int, mode: int, content: bytes | None) -> dict[str, Any]:

@@ -2,15 +2,14 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """Action plugins over the Pool.
 
-Every action plugin of ansible-core does its remote work through a handful of ActionBase's methods. ``adopt`` lays a
-class with our versions of them over a plugin object, so the plugin's own code runs unchanged. The two that matter are
-``_configure_module`` (what is to be run) and ``_low_level_execute_command`` (run it): ansible-core's own
+Every action plugin of ansible-core does its remote work through a handful of ActionBase's methods. A class with our
+versions of them is laid over a plugin object (see adoption.py), so the plugin's own code runs unchanged. The two that
+matter are ``_configure_module`` (what is to be run) and ``_low_level_execute_command`` (run it): ansible-core's own
 ``_execute_module`` between them stays as it is and keeps its meaning from release to release.
 """
 
 from __future__ import annotations
 
-import functools
 import json
 import os
 import shlex
@@ -21,15 +20,14 @@ from ansible import constants as C
 from ansible.errors import AnsibleError
 from ansible.executor.interpreter_discovery import InterpreterDiscoveryRequiredError, discover_interpreter
 from ansible.module_utils.common.json import Direction, get_module_encoder
-from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 
 from ansible_svc.compat.module_build import interpreter_line, open_files_limit, placeholder, uses_extensions
-from ansible_svc.engine.access import Access, Finished, ModuleCall
+from ansible_svc.engine.access import Access, Finished, ModuleCall, Step
 from ansible_svc.engine.account_changes import account_change
 from ansible_svc.engine.ansible_errors import as_ansible
 from ansible_svc.engine.command_result import as_result
-from ansible_svc.engine.connections import NativeConnection, TemporaryDirectoryFailed, laid_over
+from ansible_svc.engine.connections import NativeConnection, TemporaryDirectoryFailed
 from ansible_svc.engine.discovery import Discovery
 from ansible_svc.engine.mixin import Mixin
 from ansible_svc.engine.preparing import AddMode, MakeDirectory, WriteBytes
@@ -54,7 +52,7 @@ class ModuleText(bytes):
 
 
 class NativeAction(Mixin):
-    """Our versions of ActionBase's remote helpers; laid over a plugin object by ``adopt``.
+    """Our versions of ActionBase's remote helpers; laid over a plugin object by adoption.adopt.
 
     Threads: an object belongs to one task.
     """
@@ -201,12 +199,14 @@ class NativeAction(Mixin):
             finished = self._svc_run_command(connection, cmd, in_data, executable, chdir, sudoable, become)
         return as_result(finished, encoding_errors)
 
-    def _svc_run_module(self, connection: NativeConnection, call: ModuleCall, become: bool) -> Finished | str:
+    def _svc_run_module(
+        self, connection: NativeConnection, call: ModuleCall, become: bool, then: tuple[Step, ...] = ()
+    ) -> Finished | str:
         account = account_change(call)
         try:
             if account is not None and account.needs_no_process:
                 connection.svc_log_out(account.user)
-            finished = connection.svc_run_module(call, become)
+            finished = connection.svc_run_module(call, become, then)
             if account is not None and isinstance(finished, Finished) and b'"changed": true' in finished.out:
                 connection.svc_log_out(account.user)
             return finished
@@ -376,23 +376,3 @@ class NativeAction(Mixin):
 def _argv(executable: str, cmd: str) -> list[str]:
     words = shlex.split(executable)
     return [*words, "-c", cmd]
-
-
-@functools.cache
-def _native_class(stock: type[Any]) -> type[Any]:
-    return type(stock.__name__, (NativeAction, stock), {"__module__": stock.__module__})
-
-
-def adopt(action: Any, access: Access, loaders: Any) -> Any:
-    """Return an action plugin object that works through the Pool.
-
-    Parameters:
-        action: the stock object; anything that is not an ActionBase is returned as it is.
-        access: the task's access to the Pool.
-        loaders: what the plugin is to load other plugins with.
-    """
-    if not isinstance(action, ActionBase) or isinstance(action, NativeAction):
-        return action
-    native = laid_over(action, _native_class(action.__class__), access)
-    native._shared_loader_obj = loaders
-    return native

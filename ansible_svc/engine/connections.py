@@ -22,7 +22,7 @@ from ansible.plugins.connection import ConnectionBase
 from ansible.utils.display import Display
 
 from ansible_svc.compat.core_plugins import core_plugin
-from ansible_svc.engine.access import Access, Finished, ModuleCall, Place
+from ansible_svc.engine.access import Access, Finished, ModuleCall, Place, Step
 from ansible_svc.engine.ansible_errors import as_ansible
 from ansible_svc.engine.mixin import Mixin
 from ansible_svc.engine.option_memory import set_options
@@ -136,10 +136,10 @@ class NativeConnection(Mixin):
         with self._svc_preparing(become) as (place, before):
             return self.svc_access.exec_command(place, argv, in_data or b"", self.svc_directory(), terminal, before)
 
-    def svc_run_module(self, call: ModuleCall, become: bool) -> Finished | str:
+    def svc_run_module(self, call: ModuleCall, become: bool, then: tuple[Step, ...] = ()) -> Finished | str:
         """Run a module, as the become user if asked; see Access.run_module. Raises Ansible's errors."""
         with self._svc_preparing(become) as (place, before):
-            return self.svc_access.run_module(place, call, before)
+            return self.svc_access.run_module(place, call, before, then)
 
     def svc_log_out(self, user: str) -> None:
         """End what svc runs on the host as a become user. Raises Ansible's errors."""

@@ -11,8 +11,9 @@ from typing import Any
 
 from ansible.plugins import loader as stock
 
-from ansible_svc.engine import actions, connections
+from ansible_svc.engine import connections
 from ansible_svc.engine.access import Access
+from ansible_svc.engine.adoption import adopt
 
 
 class _ActionLoader:
@@ -26,7 +27,7 @@ class _ActionLoader:
         plugin = stock.action_loader.get(name, *args, **kwargs)
         if plugin is None or kwargs.get("class_only"):
             return plugin
-        return actions.adopt(plugin, self._loaders.access, self._loaders)
+        return adopt(plugin, self._loaders.access, self._loaders)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(stock.action_loader, name)

@@ -14,11 +14,13 @@ import os
 import pwd
 import shutil
 import sys
+import threading
 import time
 
 from ansible_svc.service import AllowParents, Deferred, Service, arg_spec, expose, no_reply, optional
 from ansible_svc.target.bundles import Bundles
 from ansible_svc.target.cache import Cache
+from ansible_svc.target.following import chosen
 from ansible_svc.target.preparations import Preparations
 from ansible_svc.target.spawner import Outcome, Spawner, ZygoteGone
 
@@ -104,6 +106,7 @@ class AgentService(Service):
             "module": dict,
             "arguments": bytes,
             "before": list,
+            "then": optional(list),
             "timed": optional(bool),
         }
     )
@@ -116,6 +119,7 @@ class AgentService(Service):
         arguments: bytes,
         before: list[dict[str, Any]],
         request: Any,
+        then: list[dict[str, Any]] | None = None,
         timed: bool = False,
     ) -> Any:
         """Run one Ansible module in a runner of its own.
@@ -127,50 +131,105 @@ class AgentService(Service):
             module: fqn, name, profile, env, cwd, nofile (see runner.run_and_leave).
             arguments: JSON with ANSIBLE_MODULE_ARGS.
             before: preparations, see preparations.py.
+            then: what may follow at once with the same interpreter, see following.py.
             timed: say how long it took.
 
-        Returns {"rc", "out", "err"}, if timed with "took": [seconds to make ready, seconds it ran]; or {"missing":
-        digests} when it lacks parts of the bundle (its name: everything), or {"unusable": reason} when that interpreter
-        cannot serve as a zygote. In both cases the module was not started.
+        Returns {"rc", "out", "err"}, with "followed" and "then" if one followed (its index, and how it ended), with
+        "took" if timed ([seconds to make ready, seconds it ran]); or {"missing": digests} when it lacks parts of a
+        bundle (a bundle's name: everything), or {"unusable": reason} when that interpreter cannot serve as a zygote. In
+        both cases the module was not started.
         """
         clock = Clock() if timed else None
         self._bundles.add(pack)
-        missing = self._bundles.missing(bundle)
-        if missing and self._neighbour is not None:
-            missing = self._bundles.complete(bundle, self._neighbour)
+        steps = then or []
+        missing = [digest for name in dict.fromkeys([bundle, *_bundles_of(steps)]) for digest in self._lacks(name)]
         if missing:
-            return {"missing": missing}
+            return {"missing": list(dict.fromkeys(missing))}
         self._preparations.carry_out(before, request)
         if clock is not None:
             clock.ready()
+        answer = Deferred()
+
+        def finished(result: dict[str, Any]) -> None:
+            index = chosen(steps, result["out"]) if steps and result.get("rc") == 0 else None
+            if index is None:
+                answer.resolve(self._completed(result, clock))
+                return
+            # Not here: this is the thread that reads everything a zygote answers.
+            threading.Thread(target=follow, args=(result, index), name="svc-following", daemon=True).start()
+
+        def follow(result: dict[str, Any], index: int) -> None:
+            step = steps[index]
+
+            def followed(second: dict[str, Any]) -> None:
+                answer.resolve(self._completed(dict(result, followed=index, then=second), clock))
+
+            try:
+                self._preparations.carry_out(step["before"], request)
+                failure = self._start(step["bundle"], interpreter, step["module"], step["arguments"], followed, request)
+            except Exception as error:
+                LOG.debug("what was to follow could not be started: %s", error)
+                failure = {}
+            if failure is not None:  # the controller goes on from here as if nothing had been to follow
+                self._preparations.undo(step["before"])
+                answer.resolve(self._completed(result, clock))
+
+        failure = self._start(bundle, interpreter, module, arguments, finished, request)
+        self._bundles.keep()
+        return answer if failure is None else failure
+
+    def _lacks(self, bundle: str) -> list[str]:
+        """Return the digests of what a bundle lacks here and where this agent may ask for it."""
+        missing = self._bundles.missing(bundle)
+        if missing and self._neighbour is not None:
+            missing = self._bundles.complete(bundle, self._neighbour)
+        return missing
+
+    def _start(
+        self,
+        bundle: str,
+        interpreter: str,
+        module: dict[str, Any],
+        arguments: bytes,
+        finished: Callable[[dict[str, Any]], None],
+        request: Any,
+    ) -> dict[str, Any] | None:
+        """Start a module in a zygote. Returns None, or what to answer because it was not started.
+
+        Parameters:
+            finished: called with the answer, on the zygote's reader thread.
+            request: whose end ends the module.
+        """
         try:
             zygote = self._ready().zygote(interpreter, self._bundles.files(bundle))
         except OSError as error:
             return _interpreter_failure(interpreter, error)
         parts = self._bundles.parts_for(bundle, zygote)
-        answer = Deferred()
 
-        def finished(outcome: Outcome) -> None:
-            if outcome.error is not None and not zygote.answered:
-                answer.resolve({"unusable": outcome.error})
-            else:
-                result = _result(outcome, clock)
-                if self._problems:
-                    result["problems"] = self._take_problems()
-                answer.resolve(result)
+        def ended(outcome: Outcome) -> None:
+            unusable = outcome.error is not None and not zygote.answered
+            finished({"unusable": outcome.error} if unusable else _ended(outcome))
 
         try:
             number = zygote.start(
                 dict(module, op="run", bundle=bundle),
                 arguments,
-                finished,
+                ended,
                 before=lambda: self._bundles.frames_for(bundle, zygote, parts),
             )
         except ZygoteGone as gone:
             return {"unusable": str(gone)}
         request.on_cancel(lambda: zygote.kill(number))
-        self._bundles.keep()
-        return answer
+        return None
+
+    def _completed(self, result: dict[str, Any], clock: Clock | None) -> dict[str, Any]:
+        """Return an answer with what else is to be told."""
+        if "unusable" not in result:
+            if clock is not None:
+                result["took"] = clock.took()
+            if self._problems:
+                result["problems"] = self._take_problems()
+        return result
 
     @expose(policy=AllowParents(), wants_request=True)
     @arg_spec(
@@ -276,6 +335,10 @@ class AgentService(Service):
         if self._spawner is None:
             raise RuntimeError("the agent has not been told hello")
         return self._spawner
+
+
+def _bundles_of(steps: list[dict[str, Any]]) -> list[str]:
+    return [step["bundle"] for step in steps]
 
 
 def _exists(pid: int) -> bool:

@@ -103,6 +103,15 @@ class Preparations:
             with self._lock:
                 self._own.add(path)
 
+    def undo(self, preparations: list[dict[str, Any]]) -> None:
+        """Remove what was made for a task that will make it again. Raises OSError."""
+        for preparation in preparations:
+            if preparation["do"] == "mkdir":
+                with self._lock:
+                    made = preparation["path"] in self._own
+                if made:
+                    self.remove(preparation["path"])
+
     def remove(self, path: str) -> None:
         """Remove a file or a directory with all it holds; nothing happens when it is not there. Raises OSError."""
         with self._lock:
