@@ -231,17 +231,24 @@ class Access:
         with self._wired(host, before) as wired:
             self._ask(host, "prepare", before=wired)
 
-    def read_small(self, local_path: str) -> tuple[bytes, int] | None:
+    def read_small(self, local_path: str, ahead: bool = False) -> tuple[bytes, int] | None:
         """Return the content and the permission bits of a local file that is small enough to travel with a request.
 
-        The file is read once however many tasks ask. Raises store.FileAccessError, store.SourceChangedError.
+        The file is read once however many tasks ask.
+
+        Parameters:
+            local_path: the file.
+            ahead: it may not be needed, and is not counted as sent.
+
+        Raises store.FileAccessError, store.SourceChangedError.
         """
         current_run().mark(SEND)
         offer = self._files.offer(local_path)
         content = self._files.content(offer.digest) if offer.size <= _PUSHED_BYTES else None
         if content is None:
             return None
-        self._count("files_pushed", 1)
+        if not ahead:
+            self._count("files_pushed", 1)
         return content, offer.mode & 0o777
 
     def remove(self, place: Place, path: str) -> None:

@@ -126,7 +126,8 @@ class NativeCopy(NativeAction):
         """Return what would follow if the file is there or not, with this content or another; None if nobody knows."""
         connection = copy.copy(self._connection)
         connection.svc_before = list(self._connection.svc_before)
-        double = laid_over(self, _double_class(type(self)), self.svc_access)
+        native: Any = type(self)
+        double = laid_over(self, _double_class(native), self.svc_access)
         compared = _Checksum(equal)
         double._svc_told = _Told(exists=exists, isdir=False, checksum=compared)
         double._connection = connection
@@ -189,7 +190,7 @@ class _Double(NativeCopy):
         """Leave it to the action."""
 
     def _transfer_file(self, local_path: str, remote_path: str) -> str:
-        small = self.svc_access.read_small(local_path)
+        small = self.svc_access.read_small(local_path, ahead=True)
         if small is None or len(small[0]) > _SENT_AHEAD_BYTES:
             raise _Unforeseeable("too large to be sent ahead")
         self._connection.svc_before.append(WriteBytes(remote_path, *small))

@@ -10,6 +10,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 import zlib
 from pathlib import Path
 from typing import Any
@@ -130,6 +131,70 @@ def test_hello_tells_about_the_host(stage: Stage) -> None:
     [found] = facts["found"]
     assert os.path.basename(found) == "sh"
     assert stage.spawner.sources == {"frames": b"x"}
+
+
+LOOK = b'{"stat": {"exists": true, "checksum": "one"}}'
+
+
+def step(checksum: str, **changed: Any) -> dict[str, Any]:
+    return {
+        "when": [[["stat", "exists"], True, True], [["stat", "checksum"], True, checksum]],
+        "bundle": NAME,
+        "module": {"fqn": "ansible.modules.x"},
+        "arguments": b"second",
+        "before": [],
+        **changed,
+    }
+
+
+def until_started(stage: Stage, count: int) -> None:
+    """Wait for the thread that starts what follows."""
+    ends = time.monotonic() + PATIENCE_S
+    while len(stage.spawner.fake.started) < count:
+        assert time.monotonic() < ends
+        time.sleep(0.001)
+
+
+def test_what_fits_the_answer_follows_at_once(stage: Stage, tmp_path: Path) -> None:
+    made = str(tmp_path / "made")
+    before = [{"do": "mkdir", "path": made, "mode": 0o700, "own": True}]
+    answer = stage.run(then=[step("other"), step("one", before=before)])
+    stage.spawner.fake.finished(Outcome(0, LOOK))
+    until_started(stage, 2)
+    assert stage.spawner.fake.started[1][1] == b"second"
+    assert os.path.isdir(made)
+    stage.spawner.fake.finished(Outcome(3, b"out", b"err"))
+    assert value(answer) == {
+        "rc": 0,
+        "out": LOOK,
+        "err": b"",
+        "followed": 1,
+        "then": {"rc": 3, "out": b"out", "err": b"err"},
+    }
+
+
+@pytest.mark.parametrize("outcome", [Outcome(0, LOOK), Outcome(1, LOOK), Outcome(0, b"junk"), Outcome(0, b"[]")])
+def test_nothing_follows_what_nothing_fits(stage: Stage, outcome: Outcome) -> None:
+    answer = stage.run(then=[step("other" if outcome.out == LOOK and not outcome.rc else "one")])
+    stage.spawner.fake.finished(outcome)
+    assert value(answer) == {"rc": outcome.rc, "out": outcome.out, "err": b""}
+
+
+def test_what_cannot_be_prepared_does_not_follow_and_leaves_nothing(stage: Stage, tmp_path: Path) -> None:
+    made = str(tmp_path / "made")
+    mkdir = {"do": "mkdir", "path": made, "mode": 0o700, "own": True}
+    answer = stage.run(then=[step("one", before=[mkdir, {"do": "add_mode", "paths": ["/no/such"], "bits": 1}])])
+    stage.spawner.fake.finished(Outcome(0, LOOK))
+    ends = time.monotonic() + PATIENCE_S
+    while not answer.done():
+        assert time.monotonic() < ends
+        time.sleep(0.001)
+    assert value(answer) == {"rc": 0, "out": LOOK, "err": b""}
+    assert not os.path.exists(made)
+
+
+def test_what_may_follow_has_to_be_there_as_well(stage: Stage) -> None:
+    assert stage.run(then=[step("one", bundle="f" * 64)]) == {"missing": ["f" * 64]}
 
 
 def test_nothing_runs_before_hello() -> None:
