@@ -17,8 +17,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from ansible_svc.compat.module_build import build
+from ansible_svc.compat.module_build import build, is_of_core
 from ansible_svc.service import AllowParents, DeduplicatingService, expose
+from ansible_svc.transport.compact import without_comments, without_documentation
 
 # What a zygote imports before it forks runners: AnsiballZ needs these in every module.
 PRELOAD = ("ansible.module_utils._internal._ansiballz._loader", "ansible.module_utils.basic")
@@ -74,9 +75,10 @@ def _dotted(path: str) -> str:
 class ModuleService(DeduplicatingService):
     """Build modules and hand out their blobs.
 
-    Threads: any. Guarded by ``_lock``: blobs, packs and counters. ``_building`` is held by the one thread that builds:
-    it parses Python, and CPython 3.11 raises SystemError ("AST constructor recursion depth mismatch") now and then in
-    one of two threads that do; there is nothing to gain from two, since neither lets the other run.
+    Threads: any. Guarded by ``_lock``: blobs, shortened files, packs and counters. ``_building`` is held by the one
+    thread that builds: it parses Python, and CPython 3.11 raises SystemError ("AST constructor recursion depth
+    mismatch") now and then in one of two threads that do; there is nothing to gain from two, since neither lets the
+    other run.
     """
 
     def __init__(self, router: Any) -> None:
@@ -84,6 +86,7 @@ class ModuleService(DeduplicatingService):
         self._lock = threading.Lock()
         self._building = threading.Lock()
         self._blobs: dict[str, bytes] = {}
+        self._short: dict[tuple[str, bytes], bytes] = {}
         self._packs: OrderedDict[tuple[str, ...], bytes] = OrderedDict()
         self._packing: dict[tuple[str, ...], threading.Lock] = {}
         self._built: dict[str, int] = {}
@@ -110,6 +113,7 @@ class ModuleService(DeduplicatingService):
         files = []
         blobs = {}
         for relative, content in parts.files.items():
+            content = self._shortened(relative, content)
             digest = hashlib.sha256(content).hexdigest()
             files.append((relative, digest))
             blobs[digest] = content
@@ -128,6 +132,21 @@ class ModuleService(DeduplicatingService):
             files=tuple(files),
             preload=preload,
         )
+
+    def _shortened(self, relative: str, content: bytes) -> bytes:
+        """Return a file of ansible-core's own without comments and documentation; any other file as it is.
+
+        Nobody but ansible-core is known not to look at its docstrings.
+        """
+        with self._lock:
+            known = self._short.get((relative, content))
+        if known is None:
+            known = content
+            if is_of_core(relative, content):
+                known = without_documentation(without_comments(content.decode())).encode()
+            with self._lock:
+                self._short[relative, content] = known
+        return known
 
     def count_use(self, path: str) -> None:
         """Count one run of a module."""

@@ -21,6 +21,7 @@ import mitogen.core
 import ansible_svc
 from ansible_svc.store.private import open_private, private_path, read_private, write_private
 from ansible_svc.target.become import FIRST_STAGE
+from ansible_svc.transport.compact import without_comments, without_types
 
 _BECOME = (
     "mitogen.parent",
@@ -94,12 +95,17 @@ def _sources() -> dict[str, str]:
 
 
 def _make(sources: dict[str, str]) -> Archives:
-    short = {name: without_comments(source) for name, source in sources.items()}
+    short = {name: _shortened(name, source) for name, source in sources.items()}
     packages = {name.rpartition(".")[0] for name in short}
     first_stage = _first_stage(short)
     agent = _pack(short, packages, (name for name in short if name not in _BECOME))
     become = _pack({**short, FIRST_STAGE: first_stage}, packages, (*_BECOME, FIRST_STAGE))
     return Archives(first_stage, agent, become)
+
+
+def _shortened(name: str, source: str) -> str:
+    # mitogen has no annotations, and texts of several lines in all places
+    return without_comments(source) if name.startswith("mitogen.") else without_types(without_comments(source))
 
 
 def _pack(sources: dict[str, str], packages: set[str], names: Iterable[str]) -> Archive:
@@ -118,31 +124,6 @@ def _first_stage(sources: dict[str, str]) -> str:
                 lines[node.lineno - 1 : node.end_lineno] = [""] * ((node.end_lineno or 0) - node.lineno + 1)
         text += (line for line in lines if line and not line.startswith(("from __future__", "from ansible_svc")))
     return "\n".join(text)
-
-
-def without_comments(source: str) -> str:
-    """Return Python source without docstrings and comment lines; every line keeps its number."""
-    lines = source.split("\n")
-    kept: set[int] = set()  # lines inside texts of several lines
-    tree = ast.parse(source)
-    for node in ast.walk(tree):
-        if isinstance(node, (ast.Constant, ast.JoinedStr)) and node.end_lineno != node.lineno:
-            kept.update(range(node.lineno - 1, node.end_lineno or node.lineno))
-    for node in ast.walk(tree):
-        if not isinstance(node, (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)) or not node.body:
-            continue
-        first = node.body[0]
-        if isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant) and isinstance(first.value.value, str):
-            last = first.end_lineno or first.lineno
-            if lines[last - 1][first.end_col_offset or 0 :].strip():
-                continue  # something else stands on its line
-            lines[first.lineno - 1 : last] = [""] * (last - first.lineno + 1)
-            if len(node.body) == 1 and not isinstance(node, ast.Module):
-                lines[first.lineno - 1] = " " * first.col_offset + "0"
-    return "\n".join(
-        line if number in kept else "" if line.lstrip().startswith("#") else line.rstrip()
-        for number, line in enumerate(lines)
-    )
 
 
 def _read(path: str, name: str) -> Archives | None:

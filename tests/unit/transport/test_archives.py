@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from ansible_svc.transport import archives
-from ansible_svc.transport.archives import Archive, without_comments
+from ansible_svc.transport.archives import Archive
 
 
 def members(archive: Archive) -> dict[str, tuple[bool, str]]:
@@ -81,45 +81,3 @@ def test_those_of_older_code_are_removed(tmp_path: Path, monkeypatch: pytest.Mon
 def test_a_place_that_cannot_be_used_is_forgiven(tmp_path: Path, made: archives.Archives) -> None:
     (tmp_path / "file").write_text("")
     assert archives.archives(str(tmp_path / "file")) == made
-
-
-SOURCE = '''# a comment
-"""A docstring
-
-of several lines."""
-import os  # stays
-
-
-class C:
-    """Only a docstring."""
-
-
-def f(a):
-    """Doc."""
-    # comment
-    text = """
-# not a comment
-    trailing
-"""
-    return a, text, f"""
-# neither {a}
-"""
-
-
-async def g():
-    "doc"; return 1
-'''
-
-
-def test_comments_and_docstrings_go_and_nothing_else() -> None:
-    short = without_comments(SOURCE)
-    before, after = {}, {}  # type: dict[str, Any], dict[str, Any]
-    exec(SOURCE, before)
-    exec(short, after)
-    assert before["f"](1) == after["f"](1)
-    assert "# not a comment" in short
-    assert "A docstring" not in short
-    assert "# comment" not in short
-    assert after["f"].__code__.co_firstlineno == before["f"].__code__.co_firstlineno
-    assert short.count("\n") == SOURCE.count("\n")
-    assert after["C"]().__doc__ is None

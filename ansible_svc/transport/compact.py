@@ -1,0 +1,136 @@
+# Copyright: (c) 2026, The ansible_svc project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Take out of Python source what a host has no use for. Every line keeps its number, so tracebacks read the same."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+
+# Enough of Python's grammar (reference manual, chapter 2) to tell strings and comments from everything else. A
+# backslash keeps a quote from ending a string in raw ones, too.
+_TOKEN = re.compile(
+    r"""
+      (?P<string> \"{3} (?: [^\\] | \\. )*? \"{3} | '{3} (?: [^\\] | \\. )*? '{3}
+                | \" (?: [^\\"\n] | \\. )* \"     | ' (?: [^\\'\n] | \\. )* ' )
+    | (?P<comment> \#[^\n]* )
+    | (?P<open> [(\[{] )
+    | (?P<close> [)\]}] )
+    | [^\s#'"()\[\]{}]+
+    """,
+    re.VERBOSE | re.DOTALL,
+)
+_REST_OF_LINE = re.compile(r"[ \t]*(?:#[^\n]*)?(?:\n|$)")
+_DOCUMENTATION = re.compile(
+    r"""^(DOCUMENTATION|EXAMPLES|RETURN) *= *r?(\"{3}|'{3})((?:[^\\]|\\.)*?)\2""", re.MULTILINE | re.DOTALL
+)
+_NO_CLASSES = (ast.Module, ast.FunctionDef, ast.AsyncFunctionDef, ast.If, ast.For, ast.While, ast.With, ast.Try)
+_INDENT = re.compile(r"(?m)^(?: {4})+")
+
+
+def without_comments(source: str) -> str:
+    """Return source without docstrings and without comments that have a line for themselves.
+
+    Comments inside of brackets stay: newer Pythons show all lines of an expression that fails.
+    """
+    kept = []
+    start = depth = 0
+    before = ""
+    for match in _TOKEN.finditer(source):
+        kind, text = match.lastgroup, match.group()
+        if kind == "comment":
+            if not depth and _begins_line(source, match.start()):
+                kept.append(source[start : match.start()])
+                start = match.end()
+            continue
+        if kind == "open":
+            depth += 1
+        elif kind == "close":
+            depth -= 1
+        elif kind == "string" and before in ("", ":") and not depth:  # at the beginning of a file, or of a block
+            first = match.start() - (source[match.start() - 1 : match.start()] in ("r", "R", "u", "U"))
+            if _begins_line(source, first) and _REST_OF_LINE.match(source, match.end()):
+                kept.append(source[start:first] + ("0" if before else "") + "\n" * text.count("\n"))
+                start = match.end()
+        if text not in ("r", "R", "u", "U"):  # a string's prefix is no word
+            before = text[-1]
+    kept.append(source[start:])
+    return "".join(kept)
+
+
+def without_documentation(source: str) -> str:
+    """Return a module's source without the texts that ansible-doc reads, unless it mentions them itself."""
+
+    def emptied(match: re.Match[str]) -> str:
+        if len(re.findall(rf"\b{match[1]}\b", source)) > 1:
+            return match[0]
+        return f"{match[1]} = {match[2]}" + "\n" * match[3].count("\n") + match[2]
+
+    return _DOCUMENTATION.sub(emptied, source)
+
+
+def _begins_line(source: str, at: int) -> bool:
+    return not source[source.rfind("\n", 0, at) + 1 : at].strip()
+
+
+def without_types(source: str) -> str:
+    """Return source without annotations and what is there for type checkers alone, with narrow indents.
+
+    Only for code that never looks at its annotations; those of class bodies stay, which make fields of dataclasses.
+    """
+    lines = source.encode().split(b"\n")
+    tree = ast.parse(source)
+    for node in ast.walk(tree):
+        if isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING":
+            lines[node.lineno - 1 : node.end_lineno] = [b""] * (node.end_lineno - node.lineno + 1)  # type: ignore[operator]
+    # from the end, so that no place moves before it is reached
+    for start, end, instead in sorted(_annotations(tree, lines), reverse=True):
+        _replace(lines, start, end, instead)
+    text = b"\n".join(lines).decode()
+    strings = {
+        line
+        for node in ast.walk(ast.parse(text))
+        if isinstance(node, (ast.Constant, ast.JoinedStr)) and node.end_lineno != node.lineno
+        for line in range(node.lineno, node.end_lineno or 0)
+    }
+    return "\n".join(
+        line if number in strings else _INDENT.sub(lambda match: " " * (len(match[0]) // 4), line.rstrip())
+        for number, line in enumerate(text.split("\n"))
+    )
+
+
+Place = tuple[int, int]
+
+
+def _annotations(tree: ast.AST, lines: list[bytes]) -> Iterator[tuple[Place, Place, bytes]]:
+    """Yield where an annotation begins and ends, and what is to stand there."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.arg) and node.annotation is not None:
+            yield (node.lineno, node.col_offset + len(node.arg.encode())), _end(node.annotation), b""
+        elif isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)) and node.returns is not None:
+            line = lines[node.returns.lineno - 1]
+            arrow = line.rfind(b"->", 0, node.returns.col_offset)
+            if arrow >= 0:
+                yield (node.returns.lineno, arrow), _end(node.returns), b""
+        if not isinstance(
+            node, (ast.Module, ast.FunctionDef, ast.AsyncFunctionDef, ast.If, ast.For, ast.With, ast.Try)
+        ):
+            continue
+        for statement in ast.iter_child_nodes(node):
+            if isinstance(statement, ast.AnnAssign):
+                if statement.value is None:
+                    yield (statement.lineno, statement.col_offset), _end(statement), b"0"
+                else:
+                    yield _end(statement.target), _end(statement.annotation), b""
+
+
+def _end(node: ast.expr | ast.stmt) -> Place:
+    return node.end_lineno or node.lineno, node.end_col_offset or 0
+
+
+def _replace(lines: list[bytes], start: Place, end: Place, instead: bytes) -> None:
+    if start[0] > len(lines) or not lines[start[0] - 1]:
+        return  # inside of what is gone already
+    head, tail = lines[start[0] - 1][: start[1]] + instead, lines[end[0] - 1][end[1] :]
+    lines[start[0] - 1 : end[0]] = [head + tail, *[b""] * (end[0] - start[0])]

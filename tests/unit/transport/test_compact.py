@@ -1,0 +1,130 @@
+# Copyright: (c) 2026, The ansible_svc project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""What goes from source makes no difference to what it does."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+from typing import Any
+
+import ansible
+import pytest
+
+from ansible_svc.transport.compact import without_comments, without_documentation, without_types
+
+SOURCE = '''# a comment
+"""A docstring
+
+of several lines."""
+from __future__ import annotations
+import os  # stays
+
+
+class C:
+    """Only a docstring."""
+
+
+class D:
+    a: int = 1
+    b: str
+
+
+def f(a):
+    r"""Doc with a \\" quote."""
+    # comment
+    text = """
+# not a comment
+    trailing
+"""
+    table = {
+        # inside of brackets
+        "key":
+        "no docstring",
+    }
+    if a:
+        "no use"
+    return a, text, table, f"""
+# neither {a}
+""", 'it"s', "it's # not"
+
+
+async def g():
+    "doc"; return 1
+
+
+def h(one: int, *many: dict[
+    str, int], key: str = "a # b") -> tuple[str,
+                                            int]:
+    """Doc."""
+    local: int
+    local = one
+    other: dict[str, int] = {"k": local}
+    if TYPE_CHECKING:
+        import nothing
+    return key, other["k"] + len(many)
+'''
+ROOT = Path(ansible.__file__).parent
+
+
+def run(source: str) -> dict[str, Any]:
+    space: dict[str, Any] = {"TYPE_CHECKING": False, "__name__": "compact"}
+    exec(source, space)
+    return space
+
+
+def test_comments_and_docstrings_go_and_nothing_else() -> None:
+    short = without_comments(SOURCE)
+    before, after = run(SOURCE), run(short)
+    assert before["f"](1) == after["f"](1)
+    assert "# not a comment" in short
+    assert "# inside of brackets" in short
+    for gone in ("A docstring", "# comment", "# a comment", "Doc with"):
+        assert gone not in short
+    assert after["C"]().__doc__ is None
+    assert short.count("\n") == SOURCE.count("\n")
+
+
+def test_types_go_where_nobody_looks_at_them() -> None:
+    short = without_types(without_comments(SOURCE))
+    before, after = run(SOURCE), run(short)
+    for name, arguments in (("f", (1,)), ("h", (1, {}))):
+        assert before[name](*arguments) == after[name](*arguments)
+        assert before[name].__code__.co_firstlineno == after[name].__code__.co_firstlineno
+    assert not after["h"].__annotations__
+    assert list(after["D"].__annotations__) == ["a", "b"]
+    assert "nothing" not in short
+    assert short.count("\n") == SOURCE.count("\n")
+
+
+def outline(source: str) -> str:
+    """Return the syntax tree with the places where things begin, without docstrings and what has taken their place."""
+    tree = ast.parse(source)
+    for node in ast.walk(tree):
+        for name in ("end_lineno", "end_col_offset"):
+            if hasattr(node, name):
+                delattr(node, name)
+        for name in ("body", "orelse", "finalbody"):
+            block = getattr(node, name, None)
+            first = block[0] if isinstance(block, list) and block else None
+            if isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant):
+                del block[0]
+    return ast.dump(tree, include_attributes=True)
+
+
+@pytest.mark.parametrize("folder", ["module_utils", "modules"])
+def test_everything_of_ansible_core_stays_where_and_what_it_was(folder: str) -> None:
+    files = sorted((ROOT / folder).glob("**/*.py"))[::3]
+    assert len(files) > 20
+    for file in files:
+        source = file.read_text()
+        assert outline(without_comments(source)) == outline(source), file
+
+
+def test_documentation_goes_unless_the_module_mentions_it() -> None:
+    source = (ROOT / "modules" / "command.py").read_text()
+    short = without_documentation(source)
+    assert len(short) < len(source) / 2
+    assert short.count("\n") == source.count("\n")
+    assert [node.lineno for node in ast.parse(short).body] == [node.lineno for node in ast.parse(source).body]
+    assert without_documentation(source + "\nprint(EXAMPLES)").count("- name:") > 3
