@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from typing import Any, Callable
 
     from ansible_svc.target.file_writer import FileWriter
+    from ansible_svc.target.spawner import Forked
 
 
 LOG = logging.getLogger("ansible_svc.target")
@@ -73,17 +74,18 @@ class AgentService(Service):
         self._preparations.close()
         self._bundles.keep()
 
-    def hello(self, sources: dict[str, bytes], candidates: list[str]) -> dict[str, Any]:
+    def hello(self, sources: dict[str, bytes], candidates: list[str], forked: Forked | None = None) -> dict[str, Any]:
         """Make the agent ready and tell about this host. Called once, before there is a Pool with this agent in it.
 
         Parameters:
             sources: the zygote's files, name -> source.
             candidates: interpreter names or paths to look for, in order (ansible-core's INTERPRETER_PYTHON_FALLBACK).
+            forked: what may become a zygote of this interpreter.
 
         Returns python (path of this interpreter), version, pid, user id, home ($HOME), passwd_home (what the user
         database names), the candidates, and found: those of them that exist, as the shell's ``command -v`` prints them.
         """
-        self._spawner = Spawner(sources)
+        self._spawner = Spawner(sources, forked)
         found = [path for path in map(shutil.which, candidates) if path]
         return {
             "python": sys.executable,

@@ -24,10 +24,11 @@ from ansible_svc.target.boot_file import content, file_name
 from ansible_svc.target.cache import Cache
 from ansible_svc.target.cache_service import CacheService
 from ansible_svc.target.line import lay_over
-from ansible_svc.target.spawner import SOURCES
+from ansible_svc.target.spawner import SOURCES, Forked
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from types import CodeType
     from typing import Any, Callable
 
 READY = b"ansible-svc: ready "
@@ -38,7 +39,12 @@ _NEIGHBOUR_TIMEOUT_S = 10.0
 
 
 def begin(
-    econtext: Any, settings: dict[str, Any], directory: str | None, archive: tuple[str, bytes], warm: bool
+    econtext: Any,
+    settings: dict[str, Any],
+    directory: str | None,
+    archive: tuple[str, bytes],
+    warm: bool,
+    zygote: tuple[int, int, int],
 ) -> None:
     """Start the Pool with the agent in it, and write what the agent has to tell (see AgentService.hello).
 
@@ -49,6 +55,7 @@ def begin(
         directory: the cache directory, or None.
         archive: the name and the content of the archive that this code is from.
         warm: it came from the cache directory.
+        zygote: what may become one, see spawner.Forked.
     """
     # Everything that there is has come with the archive: what is not in it need not be asked for.
     sys.meta_path.remove(econtext.importer)
@@ -59,7 +66,7 @@ def begin(
     cache = Cache(directory, settings["cache_bytes"], problems.append)
     agent = AgentService(econtext.router, cache, problems, _neighbour(econtext))
     sources = {name: importer.get_source("ansible_svc." + name).encode() for name in SOURCES}
-    facts = agent.hello(sources, settings["candidates"])
+    facts = agent.hello(sources, settings["candidates"], Forked(*zygote, _codes()))
     pool.add(agent)
     pool.add(CacheService(econtext.router, cache))
     pool.add(BecomeService(econtext.router, econtext, cache, archive))
@@ -74,6 +81,16 @@ def begin(
         for name in _SOON_NEEDED:
             importer.code_of(name)
         cache.keep_boot_file(file_name(archive[0]), content(archive[1], dict(importer.codes)))
+
+
+def _codes() -> dict[str, CodeType]:
+    """Return the zygote's files, compiled, by module name."""
+    codes = {}
+    for name in SOURCES:
+        found = importer.code_of("ansible_svc." + name)
+        assert found is not None
+        codes["ansible_svc." + name] = found[1]
+    return codes
 
 
 def _neighbour(econtext: Any) -> Callable[[list[str]], list[bytes | None]] | None:

@@ -18,6 +18,7 @@ import hashlib
 import json
 import os
 import select
+import socket
 import sys
 import zlib
 
@@ -47,6 +48,41 @@ def received(descriptor: int, digest: str, size: int) -> bytes:
     return packed
 
 
+def fork_zygote() -> tuple[int, int, int]:
+    """Fork what becomes a zygote when it is told how (see spawner.py), before there is anything that it must not have.
+
+    A second interpreter would cost the start of one, and all that this one has imported.
+
+    Returns its number, the socket to it, and where what it writes to its standard error can be read.
+    """
+    ours, theirs = (end.detach() for end in socket.socketpair())
+    words, stderr = os.pipe()
+    pid = os.fork()
+    if pid:
+        os.close(theirs)
+        os.close(stderr)
+        return pid, ours, words
+    os.setsid()
+    os.dup2(stderr, 2)
+    os.dup2(theirs, 3)
+    null = os.open("/dev/null", os.O_RDWR)
+    os.dup2(null, 0)
+    os.dup2(null, 1)
+    os.closerange(4, 256)
+    size = int.from_bytes(os.read(3, 4), "big")
+    text = b""
+    while len(text) < size:
+        piece = os.read(3, size - len(text))
+        if not piece:
+            break
+        text += piece
+    if not text:
+        os._exit(0)
+    sys.argv[1:] = ["3"]
+    exec(text.decode(), sys.modules["__main__"].__dict__)  # noqa: S102
+    os._exit(0)
+
+
 def start(settings: dict[str, Any], scope: dict[str, Any]) -> None:
     """Become an agent; returns when its work is over.
 
@@ -55,6 +91,7 @@ def start(settings: dict[str, Any], scope: dict[str, Any]) -> None:
             configuration of mitogen's ExternalContext; "agent", see boot.begin.
         scope: the namespace of the program, in which mitogen.core expects to run.
     """
+    zygote = fork_zygote()
     os.dup2(0, 100)
     null = os.open("/dev/null", os.O_RDONLY)
     os.dup2(null, 0)
@@ -72,6 +109,7 @@ def start(settings: dict[str, Any], scope: dict[str, Any]) -> None:
             if name in (first, "mitogen.core"):
                 codes[name] = is_package, compile(source, name, "exec", dont_inherit=True)
     exec(codes["mitogen.core"][1], scope)  # noqa: S102
+    scope["ExternalContext"]._reap_first_stage = lambda self: None  # it would wait for the zygote's end
     handler = scope["LogHandler"]
     uncork, handler.uncork = handler.uncork, lambda self: None
 
@@ -82,7 +120,7 @@ def start(settings: dict[str, Any], scope: dict[str, Any]) -> None:
         module.install(packed, codes)
         from ansible_svc.target.boot import begin
 
-        begin(econtext, settings["agent"], directory, (digest, packed), bool(found))
+        begin(econtext, settings["agent"], directory, (digest, packed), bool(found), zygote)
         # no message may go before what begin() writes
         handler.uncork = uncork
         econtext.log_handler.uncork()

@@ -151,7 +151,7 @@ def _is_open(stream: TextIO | None) -> bool:
 def _show_exception() -> None:
     """Show the exception that is being handled, without the frames of this package."""
     kind, value, trace = sys.exc_info()
-    while trace is not None and trace.tb_frame.f_code.co_filename.startswith("<ansible_svc."):
+    while trace is not None and trace.tb_frame.f_code.co_filename.startswith(("<ansible_svc.", "ansible-svc:")):
         trace = trace.tb_next
     if value is not None:
         value = value.with_traceback(trace)

@@ -9,8 +9,9 @@ callers or the network.
 from __future__ import annotations
 
 import itertools
+import marshal
+import os
 import socket
-import subprocess
 import sys
 import threading
 
@@ -18,6 +19,8 @@ from ansible_svc.target.frames import FrameReader, encode
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    import subprocess
+    from types import CodeType
     from typing import Callable
 
     Finished = Callable[["Outcome"], None]
@@ -49,6 +52,26 @@ while 1:
 sys.argv[:]=[""]
 sys.modules["ansible_svc.target.zygote"].main(fd)
 """
+# The same, for a process that was forked from this interpreter and so can be sent compiled code.
+_BOOT_FORKED = """
+import marshal,os,sys,types
+def take(count):
+    data=b""
+    while len(data)<count:
+        part=os.read(3,count-len(data))
+        if not part:os._exit(0)
+        data+=part
+    return data
+for name in("ansible_svc","ansible_svc.store","ansible_svc.target"):
+    module=sys.modules[name]=types.ModuleType(name);module.__path__=[]
+for name,code in marshal.loads(take(int.from_bytes(take(4),"big"))).items():
+    module=sys.modules[name]=types.ModuleType(name)
+    exec(code,module.__dict__)
+    package,_,last=name.rpartition(".")
+    setattr(sys.modules[package],last,module)
+sys.argv[:]=[""]
+sys.modules["ansible_svc.target.zygote"].main(3)
+"""
 _BASE_IMPORT_S = 60.0
 #: The zygote's files in the order in which they import each other, as module names without the package's.
 SOURCES = (
@@ -60,6 +83,34 @@ SOURCES = (
     "target.runner",
     "target.zygote",
 )
+
+
+class Forked:
+    """A process that was forked from this interpreter before it had done anything, and becomes a zygote when told how.
+
+    Parameters:
+        pid, channel, stderr: its number, the descriptor of the socket to it, and that of what it writes to its
+            standard error; see first_stage.fork_zygote.
+        codes: the zygote's files, module name -> compiled code, in order.
+    """
+
+    def __init__(self, pid: int, channel: int, stderr: int, codes: dict[str, CodeType]) -> None:
+        self._pid = pid
+        self.channel = socket.socket(fileno=channel)
+        self.stderr = open(stderr, "rb")  # noqa: SIM115 - who has the process closes it
+        inner = marshal.dumps(codes)
+        text = _BOOT_FORKED.encode()
+        self.boot = len(text).to_bytes(4, "big") + text + len(inner).to_bytes(4, "big") + inner
+
+    def wait(self) -> None:
+        """Wait for its end."""
+        os.waitpid(self._pid, 0)
+
+    def close(self) -> None:
+        """End it without having used it."""
+        self.channel.close()
+        self.stderr.close()
+        self.wait()
 
 
 class Outcome:
@@ -87,8 +138,9 @@ class Zygote:
     """One running zygote process.
 
     Parameters:
-        interpreter: path of the Python to start.
+        interpreter: path of the Python to start, or that of what was forked.
         sources: name -> source, for every name in SOURCES.
+        forked: a process that becomes this zygote, None to start one.
 
     Raises OSError when the interpreter cannot be started.
 
@@ -97,7 +149,7 @@ class Zygote:
     reader needs it. Guarded by ``_order``: what is written, and what was sent before.
     """
 
-    def __init__(self, interpreter: str, sources: dict[str, bytes]) -> None:
+    def __init__(self, interpreter: str, sources: dict[str, bytes], forked: Forked | None = None) -> None:
         self.interpreter = interpreter
         self.bundles: set[str] = set()
         self.blobs: set[str] = set()
@@ -110,9 +162,27 @@ class Zygote:
         self._numbers = itertools.count(1)
         self._gone: str | None = None
         self._answered = False
+        self._process: Forked | subprocess.Popen[bytes]
+        if forked is not None:
+            self._process, self._channel, boot = forked, forked.channel, forked.boot
+        else:
+            self._process, self._channel = self._start(interpreter)
+            boot = b""
+            for name in SOURCES:
+                text = b"ansible_svc." + name.encode() + b"\0" + sources[name]
+                boot += len(text).to_bytes(4, "big") + text
+            boot += bytes(4)
+        self._write(boot)
+        self._reader = threading.Thread(target=self._read, name="svc-zygote-reader", daemon=True)
+        self._reader.start()
+
+    @staticmethod
+    def _start(interpreter: str) -> tuple[subprocess.Popen[bytes], socket.socket]:
+        import subprocess
+
         ours, theirs = socket.socketpair()
         try:
-            self._process = subprocess.Popen(
+            process = subprocess.Popen(
                 [interpreter, "-c", _BOOT, str(theirs.fileno())],
                 pass_fds=[theirs.fileno()],
                 stdin=subprocess.DEVNULL,
@@ -125,14 +195,7 @@ class Zygote:
             raise
         finally:
             theirs.close()
-        self._channel = ours
-        boot = b""
-        for name in SOURCES:
-            text = b"ansible_svc." + name.encode() + b"\0" + sources[name]
-            boot += len(text).to_bytes(4, "big") + text
-        self._write(boot + bytes(4))
-        self._reader = threading.Thread(target=self._read, name="svc-zygote-reader", daemon=True)
-        self._reader.start()
+        return process, ours
 
     @property
     def gone(self) -> str | None:
@@ -255,13 +318,16 @@ class Spawner:
 
     Parameters:
         sources: see Zygote.
+        forked: what becomes the first zygote of this interpreter.
 
     Threads: any.
-    Guarded by ``_lock``: the table of zygotes. Starting one holds only the lock of its interpreter.
+    Guarded by ``_lock``: the table of zygotes, and what was forked. Starting one holds only the lock of its
+    interpreter.
     """
 
-    def __init__(self, sources: dict[str, bytes]) -> None:
+    def __init__(self, sources: dict[str, bytes], forked: Forked | None = None) -> None:
         self._sources = sources
+        self._forked = forked
         self._lock = threading.Lock()
         self._zygotes: dict[str, list[Zygote]] = {}
         self._starting: dict[str, threading.Lock] = {}
@@ -284,7 +350,7 @@ class Spawner:
             found = self._find(interpreter, files)
             if found is not None:
                 return found
-            zygote = Zygote(interpreter, self._sources)
+            zygote = Zygote(interpreter, self._sources, self._take_forked(interpreter))
             if files is not None:
                 zygote.serves(files)
             with self._lock:
@@ -300,8 +366,19 @@ class Spawner:
                 return zygote
         return None
 
+    def _take_forked(self, interpreter: str) -> Forked | None:
+        """Return what was forked if it is of this interpreter and not yet used."""
+        if interpreter != sys.executable:
+            return None
+        with self._lock:
+            forked, self._forked = self._forked, None
+        return forked
+
     def close(self) -> None:
         """End every zygote and everything that runs in them."""
+        forked = self._take_forked(sys.executable)
+        if forked is not None:
+            forked.close()
         with self._lock:
             zygotes = [zygote for group in self._zygotes.values() for zygote in group]
             self._zygotes.clear()
