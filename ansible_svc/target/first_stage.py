@@ -16,15 +16,22 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 import os
+import pstats
+import pwd
 import select
+import shutil
 import socket
 import sys
+import syslog
 import zlib
 
 from ansible_svc.store.private import private_path
 from ansible_svc.target.boot_file import read
 
+# What mitogen.core and the agent import, and what modules do as well, is imported before the zygote is forked.
+AHEAD = (logging, pstats, pwd, shutil, syslog)
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
