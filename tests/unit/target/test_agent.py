@@ -62,7 +62,7 @@ class FakeZygote:
 class FakeSpawner:
     """Be all zygotes of an agent: always the same one."""
 
-    def __init__(self, sources: dict[str, bytes]) -> None:
+    def __init__(self, sources: dict[str, bytes], forked: Any = None) -> None:
         self.sources = sources
         self.fake = FakeZygote()
         self.asked: list[tuple[str, dict[str, str] | None]] = []
