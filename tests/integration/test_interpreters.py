@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -152,3 +153,15 @@ def _hosts() -> list[str]:
 
 def _play(tasks: list[dict[str, Any]]) -> dict[str, Any]:
     return {"name": "Interpreters", "hosts": "all", "gather_facts": False, "tasks": tasks}
+
+
+@pytest.mark.skipif(not Path("/proc/self/cmdline").exists(), reason="only Linux tells what a process was started with")
+def test_modules_of_the_agents_python_take_no_second_start_of_it(lab: Lab) -> None:
+    look = {"ansible.builtin.shell": "tr '\\0' ' ' < /proc/$PPID/cmdline", "changed_when": False}
+    tasks = [look, {**look, "vars": {"ansible_python_interpreter": sys.executable}}]
+    run = lab.run_playbook([_play(tasks)], cfg=lab.ansible_cfg(strategy="svc_linear"))
+    assert run.rc == 0, str(run)
+    forked, started = (event["result"]["stdout"] for event in run.results())
+    assert forked.split()[-1] == "ansible-svc"
+    assert started.split()[0] == sys.executable
+    assert "ansible-svc" not in started.split()
