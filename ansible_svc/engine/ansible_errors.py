@@ -12,6 +12,7 @@ from typing import Any
 
 from ansible.errors import AnsibleConnectionFailure, AnsibleError
 
+from ansible_svc.engine.running import current_run
 from ansible_svc.errors import CancelledError, DisconnectedError, Error, PoolClosedError, RemoteError
 from ansible_svc.transport.failures import (
     BecomeFailed,
@@ -40,7 +41,8 @@ def as_ansible(connection: Any, doing: str = "") -> Iterator[None]:
 
     The causes are left out: ansible-core joins the messages of a chain, and these words are complete.
 
-    NoPython and BecomeFailed pass: the first is answered by going another way, the second by a result.
+    NoPython and BecomeFailed pass: the first is answered by going another way, the second by a result. A run that was
+    broken off ends with BrokenOff.
     """
     try:
         yield
@@ -60,6 +62,7 @@ def as_ansible(connection: Any, doing: str = "") -> Iterator[None]:
     except (NoPython, BecomeFailed):
         raise
     except (DisconnectedError, PoolClosedError, CancelledError):
+        current_run().end_if_cancelled()
         words = f"Connection to {connection._play_context.remote_addr} closed."
         raise AnsibleConnectionFailure(f"Failed to connect to the host via ssh: {words}") from None
     except RemoteError as error:

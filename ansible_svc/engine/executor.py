@@ -23,13 +23,18 @@ class ThreadTaskExecutor(TaskExecutor):
     """Executes one task on the present thread."""
 
     def _execute(self, *args: Any, **kwargs: Any) -> Any:
-        """Execute the task once, or once for an item of its loop."""
+        """Execute the task once, or once for an item of its loop.
+
+        Raises BrokenOff when the run was broken off meanwhile: what came of it is not to be told, nor the next item
+        begun.
+        """
         run = current_run()
         run.mark(TEMPLATE)
         try:
             return super()._execute(*args, **kwargs)
         finally:
             run.may_leave = False
+            run.end_if_cancelled()
 
     def _get_connection(self, cvars: Any, templar: Any, current_connection: Any) -> Any:
         """Return the connection plugin; ours is told the host's variables, one of which names interpreters."""

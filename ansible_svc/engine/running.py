@@ -19,6 +19,13 @@ if TYPE_CHECKING:
 _current = threading.local()
 
 
+class BrokenOff(BaseException):
+    """The run was broken off: nobody wants to hear of this task any longer.
+
+    No Exception: plugins must not take it for a failure of theirs, nor ansible-core tell it as the result of an item.
+    """
+
+
 class Run:
     """One run of a task on a thread.
 
@@ -90,6 +97,12 @@ class Run:
         with self._lock:
             if self._cancelled:
                 raise CancelledError("the run of this task was cancelled")
+
+    def end_if_cancelled(self) -> None:
+        """Raise BrokenOff when the run was cancelled."""
+        with self._lock:
+            if self._cancelled:
+                raise BrokenOff
 
     def cancel(self) -> None:
         """Cancel the call that the run waits for, and every later one."""

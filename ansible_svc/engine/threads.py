@@ -13,7 +13,7 @@ from typing import Any
 
 from ansible_svc.engine.file_context import FileContext
 from ansible_svc.engine.probe import TEMPLATE, Span
-from ansible_svc.engine.running import Run, running
+from ansible_svc.engine.running import BrokenOff, Run, running
 
 Job = Callable[[], None]
 
@@ -146,6 +146,8 @@ class ThreadWorker:
             with running(self._state):
                 self._state.mark(TEMPLATE)
                 self._context.run(self._run_task)
+        except BrokenOff:
+            pass  # as a process that was terminated: without a result
         except BaseException:
             self.failure = traceback.format_exc()
             self.exitcode = 1

@@ -9,7 +9,7 @@ import time
 
 import pytest
 
-from ansible_svc.engine.running import Run, current_run, running
+from ansible_svc.engine.running import BrokenOff, Run, current_run, running
 from ansible_svc.errors import CancelledError, RemoteError
 from tests.unit.engine.conftest import FakeCall
 
@@ -64,6 +64,15 @@ def test_cancel_twice() -> None:
 
 def test_a_run_that_nobody_cancelled_passes_the_check() -> None:
     Run().check()
+    Run().end_if_cancelled()
+
+
+def test_a_cancelled_run_ends_with_what_no_plugin_catches() -> None:
+    run = Run()
+    run.cancel()
+    with pytest.raises(BrokenOff):
+        run.end_if_cancelled()
+    assert not issubclass(BrokenOff, Exception)
 
 
 def test_a_call_that_failed_is_not_cancelled_later() -> None:
