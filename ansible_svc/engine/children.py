@@ -4,7 +4,8 @@
 
 ansible-core's workers are session leaders and pass a signal on to their process group (WorkerProcess._term). What a
 lookup or an action plugin starts on a thread of ours is a child of ansible-playbook itself, beside the ssh clients and
-agents of the transport and beside forked workers, which know how to end.
+agents of the transport and beside forked workers, which know how to end. So may be what ansible-playbook was started
+with: in ``ansible-playbook site.yml > >(tee log)`` the shell forks, starts tee and becomes ansible-playbook.
 """
 
 from __future__ import annotations
@@ -29,44 +30,60 @@ _STILL = frozenset("TtZXx")
 _STOPPING_S = 1.0
 
 
-def end_task_children() -> None:
-    """Send SIGTERM to every process that a task on a thread has started, and to all that these have started.
+class TaskChildren:
+    """The children of this process that tasks on threads have started: those that were not there when this was made.
 
-    They are stopped first, until nobody new is found: one that ends before its newest child was seen would leave that
-    child to init, where nobody finds it.
+    (Their numbers are enough: a child that has ended keeps its number until this process has asked for its status.)
+
+    Threads: made by the main thread, which also runs the handler of SIGTERM.
     """
-    stopped: set[int] = set()
-    all_still = False
-    until = time.monotonic() + _STOPPING_S
-    while time.monotonic() < until:
-        found = _task_processes()
-        new = found.keys() - stopped
-        if all_still and not new:  # a look that began when all were still has found nobody new
-            break
-        for pid in new:
-            _send(pid, signal.SIGSTOP)
-        stopped |= new
-        all_still = not new and _STILL.issuperset(found.values())
-    for pid in stopped:
-        _send(pid, signal.SIGTERM)
-        _send(pid, signal.SIGCONT)
 
+    def __init__(self) -> None:
+        self._before = frozenset(pid for pid, parent, _state in _processes() if parent == os.getpid())
 
-def _task_processes() -> dict[int, str]:
-    """Return the processes that tasks on threads have started, and all that these have started, with their states."""
-    known = connection_pids() | {process.pid for process in multiprocessing.active_children()}
-    children: defaultdict[int, list[int]] = defaultdict(list)
-    states = {}
-    for pid, parent, state in _processes():
-        children[parent].append(pid)
-        states[pid] = state
-    waiting = [pid for pid in children[os.getpid()] if pid not in known]
-    found = {}
-    while waiting:
-        pid = waiting.pop()
-        waiting += children[pid]
-        found[pid] = states[pid]
-    return found
+    def end(self) -> None:
+        """Send SIGTERM to every process that a task on a thread has started, and to all that these have started.
+
+        They are stopped first, until nobody new is found: one that ends before its newest child was seen would leave
+        that child to init, where nobody finds it.
+        """
+        stopped: set[int] = set()
+        all_still = False
+        until = time.monotonic() + _STOPPING_S
+        while time.monotonic() < until:
+            found = self._processes()
+            new = found.keys() - stopped
+            if all_still and not new:  # a look that began when all were still has found nobody new
+                break
+            for pid in new:
+                _send(pid, signal.SIGSTOP)
+            stopped |= new
+            all_still = not new and _STILL.issuperset(found.values())
+        for pid in stopped:
+            _send(pid, signal.SIGTERM)
+            _send(pid, signal.SIGCONT)
+
+    def end_on_sigterm(self) -> None:
+        """Have SIGTERM end those processes before it does what it does (TaskQueueManager sets a handler for it)."""
+        handler: Any = signal.getsignal(signal.SIGTERM)
+        if callable(handler) and not isinstance(handler, _EndChildrenFirst):
+            signal.signal(signal.SIGTERM, _EndChildrenFirst(self, handler))
+
+    def _processes(self) -> dict[int, str]:
+        """Return those processes, and all that they have started, with their states."""
+        known = self._before | connection_pids() | {process.pid for process in multiprocessing.active_children()}
+        children: defaultdict[int, list[int]] = defaultdict(list)
+        states = {}
+        for pid, parent, state in _processes():
+            children[parent].append(pid)
+            states[pid] = state
+        waiting = [pid for pid in children[os.getpid()] if pid not in known]
+        found = {}
+        while waiting:
+            pid = waiting.pop()
+            waiting += children[pid]
+            found[pid] = states[pid]
+        return found
 
 
 def _send(pid: int, number: signal.Signals) -> None:
@@ -74,22 +91,13 @@ def _send(pid: int, number: signal.Signals) -> None:
         os.kill(pid, number)
 
 
-def end_task_children_on_sigterm() -> None:
-    """Have SIGTERM end those processes before it does what it does (TaskQueueManager sets a handler for it).
-
-    Threads: the main thread only.
-    """
-    handler: Any = signal.getsignal(signal.SIGTERM)
-    if callable(handler) and not isinstance(handler, _EndChildrenFirst):
-        signal.signal(signal.SIGTERM, _EndChildrenFirst(handler))
-
-
 class _EndChildrenFirst:
-    def __init__(self, handler: Any) -> None:
+    def __init__(self, children: TaskChildren, handler: Any) -> None:
+        self._children = children
         self._handler = handler
 
     def __call__(self, number: int, frame: FrameType | None) -> None:
-        end_task_children()
+        self._children.end()
         self._handler(number, frame)
 
 

@@ -21,7 +21,7 @@ from ansible_svc.compat.plugin_loading import prepare_loaders
 from ansible_svc.compat.router_state import router_state
 from ansible_svc.compat.template_code import remember_compiled_templates
 from ansible_svc.engine.access import Access
-from ansible_svc.engine.children import end_task_children
+from ansible_svc.engine.children import TaskChildren
 from ansible_svc.engine.loaders import Loaders
 from ansible_svc.engine.probe import Probe
 from ansible_svc.engine.statistics import Counters
@@ -43,6 +43,7 @@ class Runtime:
         access: for tasks on threads of this process.
         loaders: plugin loaders that use it.
         threads: run tasks.
+        task_children: what tasks on them have started.
         counters: what happened.
         stats_file: where close() writes the statistics as JSON, or None.
         probe: takes the time of host-tasks once start_probe() was called; None before.
@@ -56,6 +57,7 @@ class Runtime:
         guard_forks()
         _route_logging()
         self.pid = os.getpid()
+        self.task_children = TaskChildren()
         self.counters = Counters()
         self.stats_file: str | None = None
         self.probe: Probe | None = None
@@ -129,7 +131,7 @@ class Runtime:
         self._broker.join()
         self._pool.join()
         if busy:
-            end_task_children()
+            self.task_children.end()
 
 
 _runtime: Runtime | None = None

@@ -22,7 +22,6 @@ from ansible_svc.compat.task_run import TaskSpec, run_task
 from ansible_svc.compat.variables import remember_variables
 from ansible_svc.compat.worker import forked_worker, stock_worker
 from ansible_svc.engine.access import Access
-from ansible_svc.engine.children import end_task_children, end_task_children_on_sigterm
 from ansible_svc.engine.executor import ThreadTaskExecutor
 from ansible_svc.engine.fork_gateway import Gateway
 from ansible_svc.engine.leaving import LeaveThread, watch_lookups
@@ -63,8 +62,8 @@ class NativeStrategy(Mixin):
         # before the base class starts its thread: a wrong value must leave nothing running
         self._svc_options = strategy_options(self.svc_name, self.svc_options_fragment.DOCUMENTATION)
         super().__init__(tqm)
-        end_task_children_on_sigterm()
         self._svc: Runtime = runtime()
+        self._svc.task_children.end_on_sigterm()
         remember_variables(self._variable_manager)
         watch_lookups(self._svc_options["thread_lookups"])
         self._svc_forking = threading.Lock()
@@ -224,7 +223,7 @@ class NativeStrategy(Mixin):
         running = [worker for worker in self._workers if isinstance(worker, ThreadWorker) and worker.is_alive()]
         for worker in running:
             worker.terminate()
-        if running:
-            end_task_children()
+        if running and self._pending_results:  # or they have told their results, and are about to end
+            self._svc.task_children.end()
         super().cleanup()
         self._svc_slots.close()

@@ -16,14 +16,44 @@ from tests.lab.lab import CHECKOUT
 # The shell starts processes all the time, as when a lookup is in the middle of it; each would outlive the test.
 CONTROLLER = """
 import subprocess, sys
-from ansible_svc.engine.children import end_task_children
+from ansible_svc.engine.children import TaskChildren
+children = TaskChildren()
 script = "i=0; while [ $i -lt 3000 ]; do sleep $1 & echo; i=$((i+1)); done; wait"
 busy = subprocess.Popen(["sh", "-c", script, "sh", sys.argv[2]], stdout=open(sys.argv[1], "w"))
 while len(open(sys.argv[1]).read()) < 20:
     pass
-end_task_children()
+children.end()
 print(busy.wait(20))
 """
+
+
+# As a shell does for `ansible-playbook site.yml > >(tee log)`, which then becomes ansible-playbook.
+INHERITING = """
+import os, subprocess, sys
+here = os.fork()
+if here == 0:
+    os.execvp("cat", ["cat"])
+from ansible_svc.engine.children import TaskChildren
+children = TaskChildren()
+ours = subprocess.Popen(["sleep", "600"])
+children.end()
+print(ours.wait(20), os.waitpid(here, os.WNOHANG), flush=True)
+sys.stdin.readline()
+"""
+
+
+def test_a_process_that_was_there_before_is_spared() -> None:
+    run = subprocess.Popen(
+        [sys.executable, "-c", INHERITING],
+        env={**os.environ, "PYTHONPATH": str(CHECKOUT)},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    with run:
+        assert run.stdout is not None
+        assert run.stdout.readline() == "-15 (0, 0)\n"
+        run.communicate("", 60)  # at the end of input, both of them end
 
 
 def test_a_process_that_starts_others_all_the_time(tmp_path: Path) -> None:
