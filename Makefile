@@ -6,6 +6,14 @@ PYTHON_BIN := .venv/bin/python
 LATEST := .venv-2.21
 DEPENDS_ON_CORE := $(addprefix tests/integration/test_,$(addsuffix .py,become equal_to_linear faults module_kinds packaging sharing))
 
+# Run a command with an environment of the newest ansible-core that is supported, where a Python for it is found.
+define with_latest
+	@status=0; scripts/setup.sh $(LATEST) 2.21 3.12 dev,bench || status=$$?; \
+	if [ $$status = 3 ]; then echo "no Python 3.12 or newer: $@ not run with ansible-core 2.21"; exit 0; fi; \
+	[ $$status = 0 ] || exit $$status; \
+	set -x; $(1)
+endef
+
 # Tests with real processes run side by side, one file of them per process.
 JOBS ?= $(shell n=$$(nproc); echo $$((n < 4 ? n : 4)))
 IN_PARALLEL = -n $(JOBS) --dist loadfile
@@ -48,10 +56,7 @@ integration: setup ## tests with real mitogen contexts, sshd and ansible-playboo
 	$(PYTHON_BIN) -m pytest $(IN_PARALLEL) tests/integration
 
 integration-latest: ## those of them that stand on ansible-core, with the newest one that is supported, where a Python for it is found
-	@status=0; scripts/setup.sh $(LATEST) 2.21 3.12 dev,bench || status=$$?; \
-	if [ $$status = 3 ]; then echo "no Python 3.12 or newer: not tested with ansible-core 2.21"; exit 0; fi; \
-	[ $$status = 0 ] || exit $$status; \
-	set -x; $(LATEST)/bin/python -m pytest $(IN_PARALLEL) $(DEPENDS_ON_CORE)
+	$(call with_latest,$(LATEST)/bin/python -m pytest $(IN_PARALLEL) $(DEPENDS_ON_CORE))
 
 conformance-quick: setup ## the fastest of ansible-core's own integration targets under svc_linear, where the machine can make private hosts
 	@status=0; $(PYTHON_BIN) -m tests.conformance run --subset quick --stock-later --jobs 2 || status=$$?; \
@@ -70,8 +75,9 @@ options: setup ## write docs/options.md from the documentation of the plugins
 docs: setup ## the site in .cache/site, with warnings as errors; broken links are warnings
 	NO_MKDOCS_2_WARNING=1 mkdocs build --quiet --strict
 
-sanity: setup ## ansible-test sanity on a staged copy of the collection
+sanity: setup ## ansible-test sanity on a staged copy of the collection, with the oldest and the newest ansible-core
 	$(PYTHON_BIN) -m scripts.sanity
+	$(call with_latest,$(LATEST)/bin/python -m scripts.sanity)
 
 .venv-pyinfra/bin/pyinfra: | setup
 	$(PYTHON_BIN) -m venv .venv-pyinfra

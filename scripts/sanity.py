@@ -3,8 +3,8 @@
 """Run `ansible-test sanity` on a staged copy of the collection.
 
 ansible-test wants a collection in a directory ansible_collections/NAMESPACE/NAME, under version control, and looks
-through no links, so the checkout itself will not do. It runs as the ansible-test of this interpreter's environment;
-what is to be ignored, and why, is in tests/sanity.
+through no links, so the checkout itself will not do. It runs as the ansible-test of this interpreter's environment.
+Nothing is ignored.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from pathlib import Path
 
 CHECKOUT = Path(__file__).resolve().parents[1]
 CACHE = CHECKOUT / ".cache" / "sanity"
-_PARTS = ("meta", "changelogs", "galaxy.yml", "README.md", "LICENSE", "CHANGELOG.md", "tests/sanity")
+_PARTS = ("meta", "changelogs", "galaxy.yml", "README.md", "LICENSE", "CHANGELOG.md")
 # ansible-test makes an environment for each test and downloads an installer of pip for it, unless one is cached. The
 # interpreter brings one of its own.
 _INSTALL_PIP = """\
