@@ -1,9 +1,10 @@
 # Copyright: (c) 2026, The ansible_svc project
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Run under ansible-runner, in one place and in three, as execution nodes do."""
+"""Run under ansible-runner, in one place and in three, as execution nodes do, and under ansible-navigator."""
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import os
 import shutil
@@ -56,6 +57,21 @@ def test_runs_on_an_execution_node(lab: Lab, demo: Path, tmp_path: Path) -> None
     _assert_ran(done, demo, tmp_path)
 
 
+@pytest.mark.skipif(
+    importlib.util.find_spec("ansible_navigator") is None, reason="ansible-navigator is not installed (extra scenarios)"
+)
+def test_runs_under_navigator_without_a_container(lab: Lab, demo: Path, tmp_path: Path) -> None:
+    variables = json.loads((demo / "env" / "envvars").read_text())
+    done = _run(
+        _environment(lab) | variables,
+        f'"{sys.executable}" -m ansible_navigator run "{demo}/project/site.yml" -i "{demo}/inventory/hosts.yml"'
+        f' --ee false --mode stdout --log-file "{tmp_path}/navigator.log" --playbook-artifact-enable false',
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stdout.count("changed: [host0") == 2, done.stdout
+    _assert_shared(tmp_path)
+
+
 _RUNNER = f'"{sys.executable}" -m ansible_runner'
 
 
@@ -67,6 +83,10 @@ def _assert_ran(done: subprocess.CompletedProcess[str], demo: Path, tmp_path: Pa
     events = [json.loads(path.read_text()) for path in (artifacts / "job_events").glob("*-*.json")]
     said = {event["event_data"]["res"]["stdout"] for event in events if event["event"] == "runner_on_ok"}
     assert said == {"host01", "host02"}
+    _assert_shared(tmp_path)
+
+
+def _assert_shared(tmp_path: Path) -> None:
     statistics = json.loads((tmp_path / "stats.json").read_text())
     assert statistics["tasks"]["native"] == 2
     assert statistics["modules"]["names"]["command"]["built"] == 1
