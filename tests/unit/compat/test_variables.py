@@ -78,6 +78,7 @@ class World:
         self.loader.set_basedir(str(folder))
         self.inventory = InventoryManager(loader=self.loader, sources=[str(folder / "inventory")])
         self.manager = VariableManager(loader=self.loader, inventory=self.inventory)
+        self.manager._extra_vars = {}  # ansible-core's is one for the process
         self.manager._fact_cache = cache_loader.get("ansible.builtin.memory")
         remember_variables(self.manager)
         HostVars(self.inventory, self.manager, self.loader)
