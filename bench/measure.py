@@ -85,7 +85,7 @@ def measure(contender: Contender, setting: Setting, *, events: bool = False, foo
     with tempfile.TemporaryDirectory(prefix="svcbench-") as kept:
         # Kept outside of the lab: written while the lab is taken down.
         report = Path(kept) / "target.jsonl"
-        with Lab(with_accounts=False, wrapper=_accounting(str(report))) as lab, contextlib.ExitStack() as stack:
+        with Lab(with_accounts=False, wrapper=accounting(str(report))) as lab, contextlib.ExitStack() as stack:
             proxy = None
             if footprint or setting.round_trip_s > 0:
                 proxy = stack.enter_context(Proxy(lab.sshd.port, setting.round_trip_s))
@@ -121,7 +121,7 @@ class _Controller:
         if contender.program is not None:
             workload = setting.workload
             command = pyinfra.command(lab, lab.hosts(setting.hosts), port, workload.playbook, workload.repeat)
-        self._command = [*_accounting("/dev/stdout"), *_quiet(command)]
+        self._command = [*accounting("/dev/stdout"), *_quiet(command)]
         self._env = lab.env(cfg)
 
     def run(self, *, events: bool, footprint: bool) -> Run:
@@ -217,7 +217,8 @@ def _pss_bytes(pid: int) -> int:
     return sum(int(line.split()[1]) * 1024 for line in lines if line.startswith("Pss:"))
 
 
-def _accounting(report: str) -> list[str]:
+def accounting(report: str) -> list[str]:
+    """Return the beginning of a command that accounts for what follows; see bench/account.py."""
     return [sys.executable, str(Path(__file__).with_name("account.py")), report]
 
 
