@@ -330,7 +330,7 @@ def _ask_timed(run: Run, span: Span, host: Host, method: str, arguments: dict[st
 
 def _module(call: ModuleCall) -> dict[str, Any]:
     """Return what the agent is told of a module besides its arguments."""
-    return {
+    module: dict[str, Any] = {
         "fqn": call.bundle.fqn,
         "name": call.name,
         "profile": call.bundle.profile,
@@ -338,6 +338,9 @@ def _module(call: ModuleCall) -> dict[str, Any]:
         "env": call.environment,
         "cwd": call.directory,
     }
+    if call.bundle.reusable:
+        module["reuse"] = True
+    return module
 
 
 def _write(path: str, digest: str, size: int, mode: int, content: bytes | None) -> dict[str, Any]:

@@ -19,6 +19,7 @@ from typing import Any
 
 from ansible_svc.compat.module_build import build, is_of_core
 from ansible_svc.service import AllowParents, DeduplicatingService, expose
+from ansible_svc.services.reusable import is_reusable
 from ansible_svc.transport.compact import without_comments, without_documentation
 
 # What a zygote imports before it forks runners: AnsiballZ needs these in every module.
@@ -38,6 +39,7 @@ class Bundle:
         fqn, profile, shebang: see compat.module_build.AnsiballZ.
         files: (path, digest) pairs in order.
         preload: what a zygote imports beforehand.
+        reusable: it leaves nothing behind in the process that it ran in.
     """
 
     name: str
@@ -46,6 +48,7 @@ class Bundle:
     shebang: tuple[str, ...]
     files: tuple[tuple[str, str], ...]
     preload: tuple[str, ...] = field(default=PRELOAD)
+    reusable: bool = False
 
     def digests(self) -> list[str]:
         """Return the digests of all its blobs, each once, that of the manifest first."""
@@ -75,6 +78,10 @@ def _dotted(path: str) -> str:
 class ModuleService(DeduplicatingService):
     """Build modules and hand out their blobs.
 
+    Attributes:
+        reuse_runners: a runner on a host may be used again after a module that is known to leave nothing behind. To be
+            set before anything is built.
+
     Threads: any. Guarded by ``_lock``: blobs, shortened files, packs and counters. ``_building`` is held by the one
     thread that builds: it parses Python, and CPython 3.11 raises SystemError ("AST constructor recursion depth
     mismatch") now and then in one of two threads that do; there is nothing to gain from two, since neither lets the
@@ -84,6 +91,7 @@ class ModuleService(DeduplicatingService):
     def __init__(self, router: Any) -> None:
         super().__init__(router)
         self._lock = threading.Lock()
+        self.reuse_runners = True
         self._building = threading.Lock()
         self._blobs: dict[str, bytes] = {}
         self._short: dict[tuple[str, bytes], bytes] = {}
@@ -110,6 +118,7 @@ class ModuleService(DeduplicatingService):
             self._built[path] = self._built.get(path, 0) + 1
         if parts is None:
             return None
+        shipped = [(relative, hashlib.sha256(content).hexdigest()) for relative, content in parts.files.items()]
         files = []
         blobs = {}
         for relative, content in parts.files.items():
@@ -131,6 +140,7 @@ class ModuleService(DeduplicatingService):
             shebang=parts.shebang,
             files=tuple(files),
             preload=preload,
+            reusable=self.reuse_runners and is_reusable(parts.fqn, shipped),
         )
 
     def _shortened(self, relative: str, content: bytes) -> bytes:

@@ -124,13 +124,13 @@ class AgentService(Service):
         then: list[dict[str, Any]] | None = None,
         timed: bool = False,
     ) -> Any:
-        """Run one Ansible module in a runner of its own.
+        """Run one Ansible module in a runner.
 
         Parameters:
             bundle: its name.
             pack: blobs that it may lack here, see Bundles.add.
             interpreter: path of the Python to run it with.
-            module: fqn, name, profile, env, cwd, nofile (see runner.run_and_leave).
+            module: fqn, name, profile, env, cwd, nofile, reuse (see zygote.py).
             arguments: JSON with ANSIBLE_MODULE_ARGS.
             before: preparations, see preparations.py.
             then: what may follow at once with the same interpreter, see following.py.

@@ -26,6 +26,10 @@ class PayloadImporter:
     Parameters:
         source_of: returns the source bytes of a digest.
 
+    Attributes:
+        root: the path of the zip file that the bundle stands for.
+        on_loaded: called with a module, its path in the bundle and that file's digest when its code has run; or None.
+
     Compiled code is kept by (digest, path), so that a zygote compiles a file once for all its runners.
 
     Threads: a zygote and its runners have one thread while they import.
@@ -37,6 +41,7 @@ class PayloadImporter:
         self._kept: dict[tuple[str, str], CodeType] = {}
         self._files: Mapping[str, str] = {}
         self.root = ""
+        self.on_loaded: Callable[[ModuleType, str, str], None] | None = None
 
     def use(self, files: Mapping[str, str], root: str) -> None:
         """Serve ``files`` (path -> digest) as if they were inside the zip file ``root``."""
@@ -78,6 +83,9 @@ class PayloadImporter:
     def exec_module(self, module: ModuleType) -> None:
         """Run the module's code in its namespace."""
         exec(self.get_code(module.__name__), module.__dict__)  # noqa: S102 - importing is running
+        if self.on_loaded is not None:
+            relative = self.get_filename(module.__name__)[len(self.root) + 1 :]
+            self.on_loaded(module, relative, self._files[relative])
 
     def get_code(self, fullname: str) -> CodeType:
         """Return the compiled code of a module of the bundle; ImportError when it is not there."""
@@ -96,6 +104,15 @@ class PayloadImporter:
                 code = compile(self._source_of(digest), self.root + "/" + relative, "exec", dont_inherit=True)
             self._code[digest, relative] = code
         return code
+
+    def codes(self, digests: set[str]) -> dict[tuple[str, str], CodeType]:
+        """Return the compiled code of the bundle's files with these digests, as far as there is any, by its key."""
+        keys = ((digest, path) for path, digest in self._files.items() if digest in digests)
+        return {key: self._code[key] for key in keys if key in self._code}
+
+    def add_codes(self, codes: dict[tuple[str, str], CodeType]) -> None:
+        """Take over compiled code."""
+        self._code.update(codes)
 
     def get_source(self, fullname: str) -> str:
         """Return the source text of a module of the bundle (PEP 302, for linecache and inspect)."""

@@ -13,6 +13,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
+import time
 
 from ansible_svc.target.payload import PayloadImporter
 
@@ -25,13 +26,12 @@ _LOADER = "ansible.module_utils._internal._ansiballz._loader"
 
 
 def detach(stdout: int, stderr: int, close: Iterable[int]) -> None:
-    """Turn the calling, just forked process into a session of its own.
+    """Make the calling, just forked process one that has nothing of its parent's.
 
     Parameters:
         stdout, stderr: descriptors that become 1 and 2; 0 becomes /dev/null.
         close: every descriptor of the parent that this process must not hold.
     """
-    os.setsid()
     for number in (signal.SIGCHLD, signal.SIGINT, signal.SIGTERM, signal.SIGPIPE):
         signal.signal(number, signal.SIG_DFL)
     signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -48,6 +48,8 @@ def detach(stdout: int, stderr: int, close: Iterable[int]) -> None:
 def prepare(environment: dict[str, str], directory: str | None, open_files: int) -> None:
     """Set environment, working directory and descriptor limit as the AnsiballZ wrapper does."""
     os.environ.update(environment)
+    if "TZ" in environment:
+        time.tzset()  # a new interpreter would have begun with it
     if directory:
         os.chdir(directory)
     try:
@@ -109,11 +111,14 @@ def run_module(importer: PayloadImporter, request: dict[str, object], files: dic
             shutil.rmtree(directory, ignore_errors=True)
 
 
-def leave(exit_: SystemExit | None) -> NoReturn:
-    """End the process as the interpreter would: join threads, run atexit functions, flush, exit.
+def settle(exit_: SystemExit | None, alone: bool = False) -> int:
+    """Do what the interpreter does at its end: join threads, run functions at exit, flush.
 
     Parameters:
         exit_: the SystemExit that ended the module, or None when it returned.
+        alone: there are no other threads to join, and there may be some later.
+
+    Returns the exit status.
     """
     import atexit
     import threading
@@ -128,7 +133,8 @@ def leave(exit_: SystemExit | None) -> NoReturn:
             else:
                 os.write(2, b"\n")  # all that the interpreter can still say
             status = 1
-    getattr(threading, "_shutdown", lambda: None)()
+    if not alone:
+        getattr(threading, "_shutdown", lambda: None)()
     try:
         getattr(atexit, "_run_exitfuncs")()  # noqa: B009 - not public, but what Py_Finalize calls
     except BaseException:
@@ -141,7 +147,7 @@ def leave(exit_: SystemExit | None) -> NoReturn:
             stream.flush()
         except (OSError, ValueError):
             status = status or 120  # as the interpreter does when it cannot flush
-    os._exit(status & 0xFF)
+    return status & 0xFF
 
 
 def _is_open(stream: TextIO | None) -> bool:
@@ -158,11 +164,10 @@ def _show_exception() -> None:
     sys.excepthook(kind, value, trace)  # type: ignore[arg-type]
 
 
-def run_and_leave(
+def run(
     importer: PayloadImporter, request: dict[str, object], files: dict[str, str], arguments: bytes
-) -> NoReturn:
-    """Run a module in this process and end the process with its exit status."""
-    ended: SystemExit | None = None
+) -> SystemExit | None:
+    """Run a module in this process; return the SystemExit that ended it, if one did."""
     try:
         prepare(
             request.get("env") or {},  # type: ignore[arg-type]
@@ -171,7 +176,7 @@ def run_and_leave(
         )
         run_module(importer, request, files, arguments)
     except SystemExit as exit_:
-        ended = exit_
+        return exit_.with_traceback(None)
     except KeyboardInterrupt:
         _show_exception()
         for stream in (sys.stdout, sys.stderr):
@@ -181,5 +186,12 @@ def run_and_leave(
         os.kill(os.getpid(), signal.SIGINT)
     except BaseException:
         _show_exception()
-        ended = SystemExit(1)
-    leave(ended)
+        return SystemExit(1)
+    return None
+
+
+def run_and_leave(
+    importer: PayloadImporter, request: dict[str, object], files: dict[str, str], arguments: bytes
+) -> NoReturn:
+    """Run a module in this process and end the process with its exit status."""
+    os._exit(settle(run(importer, request, files, arguments)))

@@ -80,7 +80,12 @@ SOURCES = (
     "target.frames",
     "target.stdlib",
     "target.payload",
+    "target.popen",
     "target.runner",
+    "target.namespace",
+    "target.audit",
+    "target.idle",
+    "target.reuse",
     "target.zygote",
 )
 

@@ -12,7 +12,8 @@ Requests (header ``op``):
     cache   directory, limit: where compiled code is kept, and how many bytes of it
     bundle  id, files: {path: digest}
     base    bundle: id, modules: [names to import now]
-    run     id, bundle, fqn, name, profile, env, cwd, nofile; body: arguments
+    run     id, bundle, fqn, name, profile, env, cwd, nofile, reuse: whether the runner may have run, and may later run,
+            other modules of which this is said; body: arguments
     exec    id, argv, env, cwd, pty; body: standard input
     kill    id
 
@@ -26,16 +27,20 @@ from __future__ import annotations
 
 import errno
 import gc
+import marshal
 import os
 import selectors
 import signal
 import socket
 import sys
+import time
 
-from ansible_svc.target import runner, stdlib
+from ansible_svc.target import popen, runner, stdlib
 from ansible_svc.target.code_cache import CodeCache
 from ansible_svc.target.frames import FrameReader, encode
+from ansible_svc.target.idle import IdleRunners, Runner, look_at_host
 from ansible_svc.target.payload import PayloadImporter
+from ansible_svc.target.reuse import ReusedRunner
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -44,6 +49,7 @@ if TYPE_CHECKING:
 _READ_BYTES = 1 << 18
 # What tracebacks of modules show as the place of their code; nothing is ever opened there.
 _ROOT = "/tmp/ansible_payload.zip"  # noqa: S108
+_CAN_REUSE = hasattr(os, "memfd_create")
 
 
 class Child:
@@ -58,6 +64,7 @@ class Child:
         self.stdin: int | None = None
         self.to_write = memoryview(b"")
         self.status: int | None = None
+        self.runner: Runner | None = None
 
 
 class Zygote:
@@ -79,6 +86,8 @@ class Zygote:
         self._importer = PayloadImporter(self._blobs.__getitem__)
         self._children: dict[int, Child] = {}
         self._pids: dict[int, Child] = {}
+        self._idle = IdleRunners()
+        self._runners: dict[int, Runner] = {}
         self._selector = selectors.DefaultSelector()
         self._wake_read, self._wake_write = os.pipe()
         self._open = True
@@ -94,10 +103,13 @@ class Zygote:
         self._selector.register(self._wake_read, selectors.EVENT_READ, self._on_wake)
         registered = self._selector.get_map()
         while self._open:
-            for key, _mask in self._selector.select():
+            for key, _mask in self._selector.select(self._idle.patience_s(time.monotonic())):
                 # what was handled just before may have closed this descriptor, and even opened it anew
                 if registered.get(key.fileobj) is key:
                     key.data(key.fd)
+            if self._idle:
+                for expired in self._idle.expired(time.monotonic()):
+                    self._let_go(expired)
         for child in list(self._children.values()):
             self._kill(child)
 
@@ -133,6 +145,7 @@ class Zygote:
         self._importer.use(self._bundles[str(header["bundle"])], _ROOT)
         for name in header["modules"]:  # type: ignore[attr-defined]
             __import__(name)
+        popen.lay_over()
         gc.collect()
         gc.freeze()
         self._send({"op": "based", "files": self._importer.imported()})
@@ -145,6 +158,9 @@ class Zygote:
             self._warm_up(files, self._importer.reached(str(header["fqn"])))
         elif runs == 2:
             self._warm_up(files, files)
+        if header.get("reuse") and _CAN_REUSE:
+            self._run_again(header, bundle, body)
+            return
         out_read, out_write = os.pipe()
         err_read, err_write = os.pipe()
         sys.stdout.flush()
@@ -202,14 +218,105 @@ class Zygote:
     ) -> None:
         try:
             signal.set_wakeup_fd(-1)
-            descriptors = [key.fd for key in self._selector.get_map().values()]
-            descriptors += [self._wake_write, out, err, *ours]
-            self._selector.close()
-            runner.detach(out, err, descriptors)
+            os.setsid()
+            runner.detach(out, err, [*self._descriptors(), out, err, *ours])
         except BaseException:
             sys.excepthook(*sys.exc_info())
             os._exit(1)
         runner.run_and_leave(self._importer, header, files, body)
+
+    def _descriptors(self) -> list[int]:
+        """Let go of the selector; return what else this process has open and a child of it must not have."""
+        descriptors = [key.fd for key in self._selector.get_map().values()]
+        self._selector.close()
+        for other in self._runners.values():
+            descriptors += other.outputs
+        return [*descriptors, self._wake_write]
+
+    # runners that are used again
+
+    def _run_again(self, header: dict[str, object], bundle: str, body: bytes) -> None:
+        host = look_at_host()
+        taken, outdated = self._idle.take(self._bundles[bundle], host)
+        for other in outdated:
+            self._let_go(other)
+        if taken is None:
+            taken = self._fork_runner(host)
+        frames = b""
+        if bundle not in taken.bundles:
+            frames = self._lesson(taken, bundle)
+        child = self._add(header, taken.pid)
+        child.runner = taken
+        try:
+            taken.channel.sendall(frames + encode(header, body))
+        except (BrokenPipeError, ConnectionResetError):
+            sys.exc_info()  # it has ended; what it ended with is on its way
+
+    def _fork_runner(self, host: object) -> Runner:
+        ours, theirs = socket.socketpair()
+        outputs = (os.memfd_create("stdout"), os.memfd_create("stderr"))
+        sys.stdout.flush()
+        sys.stderr.flush()
+        home = os.getpgrp()
+        pid = os.fork()
+        if pid == 0:
+            try:
+                signal.set_wakeup_fd(-1)
+                self._channel.detach()
+                runner.detach(*outputs, [*self._descriptors(), *outputs, ours.detach()])
+                ReusedRunner(theirs, self._importer, self._blobs, self._bundles, home).serve()
+            except BaseException:
+                sys.excepthook(*sys.exc_info())
+                os._exit(1)
+        theirs.close()
+        made = Runner(pid, ours, FrameReader(), outputs, set(self._bundles), set(self._blobs), host)
+        self._runners[pid] = made
+        self._selector.register(ours, selectors.EVENT_READ, lambda fd: self._on_runner(made))
+        return made
+
+    def _lesson(self, taken: Runner, bundle: str) -> bytes:
+        """Return a frame that teaches a runner a bundle."""
+        files = self._bundles[bundle]
+        new = [digest for digest in dict.fromkeys(files.values()) if digest not in taken.digests]
+        self._importer.use(files, _ROOT)
+        codes = marshal.dumps(self._importer.codes(set(new)))
+        taken.bundles.add(bundle)
+        taken.digests.update(new)
+        digests = [[digest, len(self._blobs[digest])] for digest in new]
+        header: dict[str, object] = {"op": "learn", "bundle": bundle, "files": files, "digests": digests}
+        return encode(header, b"".join([*(self._blobs[digest] for digest in new), codes]))
+
+    def _on_runner(self, taken: Runner) -> None:
+        try:
+            data = taken.channel.recv(_READ_BYTES)
+        except ConnectionError:
+            data = b""
+        if not data:
+            self._let_go(taken)
+            return
+        for header, body in taken.frames.feed(data):
+            child = self._pids.pop(taken.pid)
+            del self._children[child.number]
+            taken.loaded.update(header.get("loaded") or {})  # type: ignore[call-overload]
+            self._send({"op": "done", "id": child.number, "rc": header["rc"], "out": header["out"]}, body)
+            for surplus in self._idle.put(taken, time.monotonic()):
+                self._let_go(surplus)
+
+    def _let_go(self, taken: Runner) -> None:
+        """Close a runner's socket: an idle one then ends. Its files stay until it has."""
+        self._idle.drop(taken)
+        if taken.channel.fileno() >= 0:
+            self._selector.unregister(taken.channel)
+            taken.channel.close()
+
+    def _bury(self, pid: int, child: Child | None) -> None:
+        """Close what there was for a runner that has ended; keep what its last module wrote."""
+        ended = self._runners.pop(pid)
+        self._let_go(ended)
+        for descriptor, name in zip(ended.outputs, ("out", "err")):
+            if child is not None:
+                child.output[name] += os.pread(descriptor, os.fstat(descriptor).st_size, 0)
+            os.close(descriptor)
 
     def _do_exec(self, header: dict[str, object], body: bytes) -> None:
         try:
@@ -337,7 +444,7 @@ class Zygote:
             os.read(descriptor, 4096)
         except BlockingIOError:
             return
-        while self._pids:
+        while self._pids or self._runners:
             try:
                 pid, status = os.waitpid(-1, os.WNOHANG)
             except ChildProcessError:
@@ -345,6 +452,8 @@ class Zygote:
             if pid == 0:
                 return
             child = self._pids.pop(pid, None)
+            if pid in self._runners:
+                self._bury(pid, child)
             if child is not None:
                 child.status = status
                 self._finish_if_over(child)
@@ -381,6 +490,8 @@ class Zygote:
         except ProcessLookupError:
             # It has not made its own group yet, or it has ended; its number is still its own, since only we reap it.
             os.kill(child.pid, signal.SIGKILL)
+        if child.runner is not None:
+            os.kill(child.pid, signal.SIGKILL)  # it may be out of its group, looking at what is left there
 
     def _send(self, header: dict[str, object], body: bytes = b"") -> None:
         try:

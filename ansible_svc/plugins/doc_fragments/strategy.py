@@ -55,6 +55,20 @@ options:
         key: thread_lookups
     env:
       - name: ANSIBLE_SVC_THREAD_LOOKUPS
+  runners:
+    description:
+      - Whether a process on a managed host may run one module after the other.
+      - With V(reuse) it may, as long as each is a module of ansible-core that is known to leave nothing behind, by its digest,
+        and the process is found to be like new after each. All other modules have a process of their own.
+      - With V(fresh) every module has a process of its own. That costs some milliseconds of the host's CPU more.
+    type: str
+    choices: [reuse, fresh]
+    default: reuse
+    ini:
+      - section: svc
+        key: runners
+    env:
+      - name: ANSIBLE_SVC_RUNNERS
   cache:
     description:
       - Whether agents keep the code of modules, and their own, in a directory on the managed hosts, so that the next run need not send it.

@@ -26,7 +26,7 @@ from ansible.executor.module_common import modify_module
 from ansible.module_utils.basic import _PY_MIN
 from ansible.module_utils.common.json import Direction, get_module_encoder
 from ansible.parsing.dataloader import DataLoader
-from ansible.plugins.loader import init_plugin_loader
+from ansible.plugins.loader import init_plugin_loader, module_loader
 from ansible.template import Templar
 from ansible.utils.collection_loader import AnsibleCollectionConfig
 
@@ -127,6 +127,10 @@ class Bench:
         self.spawner = Spawner(sources())
         self.bundles = Bundles(LayeredStore(MemoryStore(64 << 20)), (str(folder), 64 << 20))
 
+    def shipped(self, name: str) -> Module:
+        """Build one of ansible-core's modules."""
+        return self._kept(build(name, module_loader.find_plugin(name)))
+
     def module(self, name: str, source: str, changed: dict[str, Callable[[bytes], bytes]] | None = None) -> Module:
         """Build a module.
 
@@ -139,9 +143,13 @@ class Bench:
         # ansible-core keeps what it built by name.
         self._monkeypatch.setattr(C, "DEFAULT_LOCAL_TMP", str(self.folder / f"built{next(self._built)}"))
         parts = build(name, str(path))
-        assert parts is not None
         for relative, change in (changed or {}).items():
+            assert parts is not None
             parts.files[relative] = change(parts.files[relative])
+        return self._kept(parts)
+
+    def _kept(self, parts: AnsiballZ | None) -> Module:
+        assert parts is not None
         pairs = [[relative, digest_bytes(content)] for relative, content in parts.files.items()]
         manifest = json.dumps({"files": pairs, "modules": list(PRELOAD)}).encode()
         self.bundles.add(self.pack([manifest, *parts.files.values()]))
@@ -188,8 +196,9 @@ class Bench:
         cwd: str | None = None,
         nofile: int = 0,
         interpreter: str | None = None,
+        reuse: bool = False,
     ) -> Running:
-        """Start a run of a module."""
+        """Start a run of a module; reuse: in a runner that may have run others, and may run others afterwards."""
         zygote = self.spawner.zygote(interpreter or self.interpreter, module.files)
         encoder = get_module_encoder(module.parts.profile, Direction.CONTROLLER_TO_MODULE)
         header = {
@@ -201,6 +210,7 @@ class Bench:
             "env": env or {},
             "cwd": cwd,
             "nofile": nofile,
+            "reuse": reuse,
         }
         body = json.dumps({"ANSIBLE_MODULE_ARGS": arguments or {}}, cls=encoder).encode()
         outcomes: queue.SimpleQueue[Outcome] = queue.SimpleQueue()

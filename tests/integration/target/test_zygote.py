@@ -113,8 +113,14 @@ def test_a_module_ends_as_it_does_under_ansible_core(bench: Bench, leave: str, v
     bench.interpreter = INTERPRETERS[version]
     source = f"import os, sys\n{LEAVES[leave]}\n"
     rc, out, err = bench.stock("leaves", source)
-    outcome = bench.run(bench.module("leaves", source))
-    assert (outcome.rc, _level(outcome.out), _level(outcome.err), outcome.error) == (rc, _level(out), _level(err), None)
+    module, echo = bench.module("leaves", source), bench.module("echo", ECHO)
+    for reuse in (False, True):
+        for word in ("before", "after")[: 2 if reuse else 1]:
+            assert answer(bench.run(echo, {"word": word}, reuse=reuse))["word"] == word
+        outcome = bench.run(module, reuse=reuse)
+        ended = (outcome.rc, _level(outcome.out), _level(outcome.err), outcome.error)
+        assert ended == (rc, _level(out), _level(err), None), f"reuse={reuse}"
+    assert answer(bench.run(echo, {"word": "at last"}, reuse=True))["word"] == "at last"
 
 
 PAYLOAD = re.compile(rb"/[^ \"\n]*payload\.zip")
