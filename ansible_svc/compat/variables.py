@@ -22,6 +22,7 @@ from ansible import constants as C
 from ansible.inventory.helpers import get_group_vars
 from ansible.plugins.loader import connection_loader, vars_loader
 from ansible.utils.vars import combine_vars
+from ansible.vars import manager as stock
 from ansible.vars.clean import clean_facts, namespace_facts
 from ansible.vars.manager import VariableManager
 from ansible.vars.plugins import get_vars_from_inventory_sources, get_vars_from_path
@@ -30,6 +31,11 @@ from ansible.vars.reserved import _RESERVED_NAMES, warn_if_reserved
 from ansible_svc.compat.core_plugins import core_plugin
 
 _INTERNAL = "_ansible_"
+
+# In 2.21 this calls clean_facts, and says of each fact that its short name is deprecated.
+_CLEAN = (
+    "_clean_and_deprecate_top_level_facts" if hasattr(stock, "_clean_and_deprecate_top_level_facts") else "clean_facts"
+)
 
 
 class Variables(VariableManager):
@@ -61,7 +67,7 @@ def remember_variables(manager: Any) -> None:
     sources = _calling(get_vars_from_inventory_sources, get_vars_from_path=files.get_vars, combine_vars=_combined)
     manager._svc_get_vars = _calling(
         VariableManager.get_vars,
-        clean_facts=facts.cleaned,
+        **{_CLEAN: facts.cleaned},
         namespace_facts=facts.namespaced,
         get_vars_from_path=files.get_vars,
         get_vars_from_inventory_sources=sources,
@@ -101,6 +107,10 @@ def _warn_if_reserved(names: Iterable[str], additional: Iterable[str] | None = N
         warn_if_reserved(names, additional)
 
 
+def _clean(facts: Any) -> Any:
+    return clean_facts(facts) if _CLEAN == "clean_facts" else getattr(stock, _CLEAN)(facts)
+
+
 class _FactsMemory:
     """What ansible-core makes of the facts of each host.
 
@@ -118,7 +128,7 @@ class _FactsMemory:
         self._namespaced: dict[int, tuple[_Snapshot, dict[str, Any]]] = {}
 
     def cleaned(self, facts: Any) -> Any:
-        """Return facts without what could override internal variables; see ansible.vars.clean.clean_facts.
+        """Return facts without what could override internal variables; see ansible.vars.manager, ``_CLEAN``.
 
         The names of connection plugins are part of the question. Answers that come with a warning are not remembered.
         """
@@ -129,7 +139,7 @@ class _FactsMemory:
         if known is not None and known[0].of(facts) and known[1] == connections:
             return known[2]
         snapshot = _Snapshot(facts)
-        answer = clean_facts(facts)
+        answer = _clean(facts)
         if all(name.startswith(_INTERNAL) for name in facts.keys() - answer.keys()):
             self._remember(self._cleaned, id(facts), (snapshot, connections, answer))
         return answer

@@ -285,7 +285,7 @@ def test_the_same_with_each_way_of_combining_dictionaries(
 def counted(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, int]]:
     """Count how often ansible-core is asked."""
     counts: dict[str, int] = {}
-    for name in ("clean_facts", "namespace_facts", "get_vars_from_path"):
+    for name in ("_clean", "namespace_facts", "get_vars_from_path"):
         stock = getattr(variables, name)
 
         def counting(*args: Any, name: str = name, stock: Any = stock) -> Any:
@@ -300,21 +300,21 @@ def test_what_has_not_changed_is_not_worked_out_again(world: World, counted: dic
     world.manager.set_host_facts("h1", {"ansible_x": {"a": 1}})
     world.manager.get_vars(**world.arguments(0, 2))
     asked = dict(counted)
-    assert asked["clean_facts"] == asked["namespace_facts"] == 1
+    assert asked["_clean"] == asked["namespace_facts"] == 1
     assert asked["get_vars_from_path"] > 3
     for _ in range(3):
         world.manager.get_vars(**world.arguments(0, 2))
     assert counted == asked
     world.manager.set_host_facts("h1", {"ansible_x": {"a": 1}})
     world.manager.get_vars(**world.arguments(0, 2))
-    assert counted == asked | {"clean_facts": 2, "namespace_facts": 2}
+    assert counted == asked | {"_clean": 2, "namespace_facts": 2}
 
 
 def test_facts_that_come_with_a_warning_are_looked_at_each_time(world: World, counted: dict[str, int]) -> None:
     world.manager.set_host_facts("h1", {"ansible_ssh_user": "somebody", "ansible_x": 1})
     for _ in range(3):
         assert "ansible_ssh_user" not in world.manager.get_vars(**world.arguments(0, 2))
-    assert counted["clean_facts"] == 3
+    assert counted["_clean"] == 3
 
 
 def test_a_connection_plugin_that_appears_restricts_facts(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
