@@ -4,7 +4,7 @@
 
     boot-<digest>-<release>   the agent's own code, compiled (first_stage.py)
     blobs/                    module code as the controller sent it, each file named by its digest
-    code/                     module code, compiled
+    code/                     module code, compiled (code_cache.py)
 
 Only code goes here: what was made from public files of the controller. Arguments of modules, the content of files that
 are copied, and results never do, with ``no_log`` or without it.
