@@ -18,6 +18,8 @@ from ansible.executor.task_executor import TaskExecutor
 from ansible.inventory.host import Host
 from ansible.playbook.task import Task
 
+from ansible_svc.compat.fields import quick_view
+
 UNIFIED_RESULTS = hasattr(_task, "UnifiedTaskResult")
 
 if not UNIFIED_RESULTS:
@@ -60,7 +62,7 @@ def run_task(spec: TaskSpec, loaders: Any, executor_class: type[TaskExecutor] = 
 
 def private_copy(task: Any) -> Any:
     """Return a copy of a task that may be squashed, templated and changed, with the same parents."""
-    copy = task.copy(exclude_parent=True, exclude_tasks=True)
+    copy = quick_view(task).copy(exclude_parent=True, exclude_tasks=True)
     copy._parent = task._parent
     return copy
 
@@ -71,7 +73,7 @@ def _run_dict(spec: TaskSpec, task: Any, task_vars: dict[str, Any], loaders: Any
             spec.host,
             task,
             task_vars,
-            spec.play_context.copy(),
+            quick_view(spec.play_context).copy(),
             spec.loader,
             loaders,
             spec.final_q,
@@ -96,7 +98,7 @@ def _run_unified(spec: TaskSpec, task: Any, task_vars: dict[str, Any], loaders: 
     with _task.TaskContext.create(task=task, task_vars=task_vars, host_name=spec.host.name):
         task.squash()
         executor = executor_class(
-            spec.host, spec.play_context.copy(), spec.loader, loaders, spec.final_q, spec.variable_manager
+            spec.host, quick_view(spec.play_context).copy(), spec.loader, loaders, spec.final_q, spec.variable_manager
         )
         result = executor.run()
         result.finalize_registered_values()

@@ -25,7 +25,7 @@ from ansible_svc.compat.core_plugins import core_plugin
 from ansible_svc.engine.access import Access, Finished, ModuleCall, Place, Step
 from ansible_svc.engine.ansible_errors import as_ansible
 from ansible_svc.engine.mixin import Mixin
-from ansible_svc.engine.option_memory import set_options
+from ansible_svc.engine.option_memory import remember_options, set_options
 from ansible_svc.engine.preparing import AddMode, CopyFile, MakeDirectory, Preparation, WriteBytes
 from ansible_svc.engine.ssh_command import ssh_login
 from ansible_svc.target.preparations import PreparationError
@@ -59,6 +59,11 @@ class NativeConnection(Mixin):
     def set_options(self, task_keys: Any = None, var_options: Any = None, direct: Any = None) -> None:
         """Set the plugin's options; equal inputs are worked out once."""
         set_options(self, super().set_options, task_keys, var_options, direct)
+
+    def set_become_plugin(self, plugin: Any) -> None:
+        """Set the become plugin; its options are remembered as well."""
+        remember_options(plugin)
+        super().set_become_plugin(plugin)
 
     def svc_place(self, become: bool) -> Place:
         """Return where this connection leads: with privilege escalation, if asked and the task has it."""
@@ -340,6 +345,7 @@ def make(stock: Any, access: Access, play_context: Any, *args: Any, **kwargs: An
         native.user = play_context.remote_user
     native.svc_access = access
     native.svc_before = []
+    remember_options(native._shell)
     return native
 
 

@@ -15,7 +15,12 @@ from typing import Any
 
 from ansible import constants as C
 
+from ansible_svc.compat.copying import shallow_copy
+from ansible_svc.compat.core_plugins import core_plugin
+
 _SIMPLE = (str, int, float, bool, type(None))
+# Of others nobody knows what else they do when their options are set.
+_PLUGINS = ("shell/sh", "become/sudo")
 # Options that differ from host to host make an entry of about 3 KB each.
 _ENTRIES = 4096
 
@@ -44,13 +49,31 @@ def set_options(
     known = _known.get(key)
     if known is not None:
         options, origins = known
-        plugin._options, plugin._origins = dict(options), dict(origins)
+        plugin._options, plugin._origins = _copied(options), dict(origins)
         return
     work_out(task_keys=task_keys, var_options=var_options, direct=direct)
-    if key and all(isinstance(value, _SIMPLE) for value in plugin._options.values()):
+    if key and all(map(_is_copied, plugin._options.values())):
         if len(_known) >= _ENTRIES:
             _known.clear()
-        _known[key] = dict(plugin._options), dict(plugin._origins)
+        _known[key] = _copied(plugin._options), dict(plugin._origins)
+
+
+def remember_options(plugin: Any) -> None:
+    """Have one plugin object of ansible-core's, a shell or become plugin, set its options so."""
+    if plugin is not None and "set_options" not in vars(plugin) and core_plugin(plugin.__class__) in _PLUGINS:
+        work_out = plugin.set_options
+        plugin.set_options = lambda task_keys=None, var_options=None, direct=None: set_options(
+            plugin, work_out, task_keys, var_options, direct
+        )
+
+
+def _copied(options: dict[str, Any]) -> dict[str, Any]:
+    """Return options that may be changed in place, lists included."""
+    return {name: shallow_copy(value) if isinstance(value, list) else value for name, value in options.items()}
+
+
+def _is_copied(value: Any) -> bool:
+    return isinstance(value, _SIMPLE) or (isinstance(value, list) and all(isinstance(item, _SIMPLE) for item in value))
 
 
 def _key(plugin: Any, task_keys: dict[str, Any], variables: dict[str, Any], direct: dict[str, Any]) -> tuple[Any, ...]:

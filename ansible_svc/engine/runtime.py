@@ -16,6 +16,7 @@ import mitogen.core
 import mitogen.master
 from ansible.utils.display import Display
 
+from ansible_svc.compat.config_memory import remember_settings
 from ansible_svc.compat.fork_safety import guard_forks
 from ansible_svc.compat.plugin_loading import prepare_loaders
 from ansible_svc.compat.router_state import router_state
@@ -54,6 +55,7 @@ class Runtime:
     def __init__(self) -> None:
         prepare_loaders()
         remember_compiled_templates()
+        remember_settings()
         guard_forks()
         _route_logging()
         self.pid = os.getpid()

@@ -10,12 +10,12 @@ from typing import Any
 
 import pytest
 from ansible.playbook.play_context import PlayContext
-from ansible.plugins.loader import connection_loader
+from ansible.plugins.loader import become_loader, connection_loader, shell_loader
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ansible_svc.engine import option_memory
-from ansible_svc.engine.option_memory import set_options
+from ansible_svc.engine.option_memory import remember_options, set_options
 from tests.unit.ansible_setup import set_up
 
 _TEXT = st.sampled_from(["", "a", "1", "True", "no", "/x y", "{{ not_templated_here }}"])
@@ -113,6 +113,60 @@ def test_what_one_object_changes_is_its_own() -> None:
     first["host"] = "another"
     second, _ = asked("ssh", var_options={"ansible_host": "h"})
     assert second["host"] == "h"
+
+
+@settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    st.sampled_from(["shell", "become"]),
+    st.lists(
+        st.tuples(
+            _KEYWORDS | st.fixed_dictionaries({"become_user": _TEXT}, optional={"become_flags": _TEXT}),
+            st.fixed_dictionaries(
+                {},
+                optional={
+                    "ansible_remote_tmp": _TEXT,
+                    "ansible_admin_users": st.sampled_from(["a,b", ""]),
+                    "ansible_system_tmpdirs": st.sampled_from(["/a,/b/", "not/absolute"]),
+                    "ansible_become_user": _TEXT,
+                    "ansible_sudo_flags": _TEXT,
+                },
+            ),
+        )
+    ),
+)
+def test_so_are_those_of_shells_and_become_plugins(kind: str, inputs: list[tuple[dict[str, Any], Any]]) -> None:
+    def fresh() -> Any:
+        return shell_loader.get("sh") if kind == "shell" else become_loader.get("sudo")
+
+    for task_keys, var_options in inputs:
+        for _again in range(2):
+            plain, remembering = fresh(), fresh()
+            remember_options(remembering)
+            told = []
+            for one in (plain, remembering):
+                try:
+                    one.set_options(task_keys=task_keys, var_options=var_options)
+                except Exception as error:
+                    told.append((type(error), str(error)))
+                else:
+                    types = {name: type(value) for name, value in one._options.items()}
+                    told.append((dict(one._options), types, dict(one._origins)))
+            assert told[0] == told[1]
+
+
+def test_lists_are_copies() -> None:
+    for expected in (["/var/tmp", "/tmp"], ["/var/tmp", "/tmp"]):
+        shell = shell_loader.get("sh")
+        remember_options(shell)
+        shell.set_options(task_keys={}, var_options={})
+        assert shell.get_option("system_tmpdirs") == expected
+        shell.get_option("system_tmpdirs").append("/elsewhere")
+
+
+def test_other_plugins_set_their_options_themselves() -> None:
+    for other in (shell_loader.get("powershell"), become_loader.get("su"), None):
+        remember_options(other)
+        assert other is None or "set_options" not in vars(other)
 
 
 @pytest.mark.parametrize("value", [["list"], {"a": 1}, object()])

@@ -1,0 +1,388 @@
+# Copyright: (c) 2026, The ansible_svc project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The keywords of tasks and play contexts without a descriptor for every look at one.
+
+ansible-core keeps keywords as field attributes (playbook/attribute.py). For every task and host it copies some sixty of
+them, resolves them, templates and checks each, and lists them again: nearly two thirds of a small task's time on its
+thread, measured, although hardly any keyword is set, and fewer hold a template. ``QuickFields`` does the same four
+things for a class with one table for all its fields: what needs no templating and has its type already is left as it
+is. All else goes to ansible-core's own code, field by field, so what it does, says and refuses stays ansible-core's.
+
+``quick_class`` puts QuickFields right above ansible-core's FieldAttributeBase in the order of classes: what Task and
+its subclasses add to copying or checking stays in force.
+"""
+
+from __future__ import annotations
+
+import functools
+from dataclasses import dataclass
+from operator import attrgetter, is_
+from typing import Any
+
+from ansible._internal._datatag._tags import Origin, TrustedAsTemplate
+from ansible.module_utils._internal._datatag import AnsibleTagHelper, _AnsibleTaggedStr
+from ansible.module_utils.common.sentinel import Sentinel
+from ansible.playbook.attribute import FieldAttribute, NonInheritableFieldAttribute
+from ansible.playbook.base import FieldAttributeBase
+from ansible.playbook.block import Block
+from ansible.playbook.loop_control import LoopControl
+from ansible.playbook.task import Task
+
+from ansible_svc.compat.copying import shallow_copy
+
+_UNCHANGING = frozenset({str, int, float, bool, type(None), type(Sentinel), _AnsibleTaggedStr})
+_PLAIN_SCALARS = frozenset({int, float, bool})
+_QUIET_TAGS = frozenset({Origin, TrustedAsTemplate})
+_ATTRIBUTES = frozenset({FieldAttribute, NonInheritableFieldAttribute})
+_TEMPLATE_HEADER = "#jinja2:"
+# What a value of a type is already, so that checking it gives the value back (FieldAttributeBase._get_validated_value).
+_TYPES = {
+    "string": frozenset({str, _AnsibleTaggedStr}),
+    "int": frozenset({int, bool}),
+    "float": frozenset({float}),
+    "bool": frozenset({bool}),
+    "list": frozenset({list}),
+    "dict": frozenset({dict}),
+}
+# Task's own checks of these give the value back as it is; they are templated when they are used.
+_LEFT_ALONE = ("loop", "delegate_to", "changed_when", "failed_when", "until", "module_defaults", "break_when")
+# Blocks are few and hold for a play; a hundred values each.
+_ENTRIES = 512
+_inherited: dict[int, tuple[Any, list[Any], dict[str, Any]]] = {}
+
+
+@dataclass(frozen=True, slots=True)
+class _Field:
+    """One name of a field.
+
+    Attributes:
+        name: as a playbook says it.
+        key: where an object keeps the value.
+        alias_key: where it keeps it a second time, or None.
+        attribute: ansible-core's.
+        inherited: whether parents have a say in it.
+        extended: whether they have even when the object has a value of its own.
+        quick: whether the object's own value may be looked at instead of asking the attribute.
+        checked: whether it is checked when its object is no task: the attribute says always.
+        left_alone: whether checking does not template it.
+        types: a value of such a type needs no conversion; empty when ansible-core has to look at it in any case.
+        listof: what items of a list have to be, None for anything.
+    """
+
+    name: str
+    key: str
+    alias_key: str | None
+    attribute: Any
+    inherited: bool
+    extended: bool
+    quick: bool
+    checked: bool
+    left_alone: bool
+    types: frozenset[type]
+    listof: Any
+
+    def needs_nothing(self, value: Any) -> bool:
+        """Tell whether templating and converting would give back the value, or an equal list or dict."""
+        kind = value.__class__
+        if kind not in self.types:
+            return False
+        if kind is list and self.listof is not None and not all(isinstance(item, self.listof) for item in value):
+            return False
+        return self.left_alone or _is_no_template(value)
+
+
+@functools.cache
+def _fields(kind: Any) -> tuple[_Field, ...]:
+    """Return the fields of a class in ansible-core's order."""
+    found = []
+    for name, attribute in kind.fattributes.items():
+        validate = getattr(kind, f"_post_validate_{name}", None)
+        as_task = validate is not None and validate is getattr(Task, validate.__name__, None)
+        types = _TYPES.get(attribute.isa, frozenset())
+        if validate is not None and not (as_task and name in (*_LEFT_ALONE, "name")):
+            types = frozenset()
+        inherited = hasattr(kind, "_get_parent_attribute") and isinstance(attribute, FieldAttribute)
+        found.append(
+            _Field(
+                name=name,
+                key=f"_{attribute.name}",
+                alias_key=f"_{attribute.alias}" if attribute.alias is not None else None,
+                attribute=attribute,
+                inherited=inherited,
+                extended=inherited and attribute.extend,
+                quick=type(attribute) in _ATTRIBUTES and not hasattr(kind, f"_get_attr_{attribute.name}"),
+                checked=attribute.always_post_validate,
+                left_alone=as_task and name in _LEFT_ALONE,
+                types=types,
+                listof=attribute.listof,
+            )
+        )
+    return tuple(found)
+
+
+def _fields_of(thing: Any) -> tuple[_Field, ...]:
+    return _fields(thing.__class__)
+
+
+class QuickFields(FieldAttributeBase):
+    """Copies, resolves, checks and lists an object's fields; methods are FieldAttributeBase's (2.19 to 2.21).
+
+    An object is *settled* when no field is left to its parents or to a default: it was squashed or checked. It is then
+    of a class of its own, whose fields are read without asking anybody.
+
+    Threads: an object belongs to one task.
+    """
+
+    _svc_settled = False
+    _squashed: bool
+
+    def squash(self) -> None:
+        """See FieldAttributeBase.squash."""
+        if self._squashed:
+            return
+        own = self.__dict__
+        inherited = inherited_fields(self) if type(self._svc_parent) is Block else None
+        for field in _fields_of(self):
+            if field.extended or not field.quick:
+                value = getattr(self, field.name)
+            elif own.get(field.key, Sentinel) is not Sentinel:
+                continue
+            elif not field.inherited:
+                value = _default(field)
+            elif inherited is None:
+                value = getattr(self, field.name)
+            else:
+                value = inherited[field.name]
+                if value is Sentinel:
+                    value = _default(field)
+            _put(own, field, value)
+        self._squashed = True
+        _settle(self)
+
+    def copy(self) -> Any:
+        """See FieldAttributeBase.copy."""
+        kind: Any = self.__class__
+        new = _open_class(kind)()
+        own, others = self.__dict__, new.__dict__
+        for field in _fields(kind):
+            value = own.get(field.key, Sentinel)
+            if value.__class__ not in _UNCHANGING:
+                value = _copied(value)
+            _put(others, field, value)
+        for name in ("_loader", "_variable_manager", "_origin", "_validated", "_finalized", "_uuid"):
+            others[name] = own[name]
+        if "_ds" in own:
+            others["_ds"] = own["_ds"]
+        if self._svc_settled and self._finalized:
+            new.__class__ = kind
+        return new
+
+    def post_validate(self, templar: Any) -> None:
+        """See FieldAttributeBase.post_validate."""
+        own = self.__dict__
+        # an imported role is no task of its own
+        checks_all = self._post_validate_object and not getattr(self, "statically_loaded", False)
+        for field in _fields_of(self):
+            value = self._svc_value(field)
+            attribute = field.attribute
+            if attribute.static:
+                if field.name == "vars" or _is_no_template(value):
+                    continue
+            elif value is None:
+                if not attribute.required:
+                    continue
+            elif not (field.checked or checks_all):
+                continue
+            elif field.needs_nothing(value):
+                if value.__class__ not in _UNCHANGING and not field.left_alone:
+                    value = shallow_copy(value)
+                _put(own, field, value)
+                continue
+            value = self.post_validate_attribute(field.name, templar=templar)
+            if value is not Sentinel:
+                setattr(self, field.name, value)
+        self._finalized = True
+        if not self._svc_settled:
+            for field in _fields_of(self):
+                if own.get(field.key, Sentinel) is Sentinel:
+                    _put(own, field, _default(field))
+            _settle(self)
+
+    def dump_attrs(self) -> dict[str, Any]:
+        """See FieldAttributeBase.dump_attrs."""
+        attributes = {}
+        for field in _fields_of(self):
+            value = self._svc_value(field)
+            if field.attribute.isa == "class":
+                value = value.serialize() if hasattr(value, "serialize") else value.dump_attrs()
+            attributes[field.name] = value
+        return attributes
+
+    @property
+    def _svc_parent(self) -> Any:
+        return self.__dict__.get("_parent")
+
+    def _svc_value(self, field: _Field) -> Any:
+        """Return the value of a field, as its attribute does."""
+        own = self.__dict__
+        value = own.get(field.key, Sentinel)
+        if self._svc_settled and field.quick:
+            return value
+        settled = self._squashed or self._finalized
+        if not field.quick or (field.inherited and not settled and (value is Sentinel or field.extended)):
+            return getattr(self, field.name)
+        if value is Sentinel:
+            value = _default(field)
+            if type(field.attribute) is NonInheritableFieldAttribute and callable(field.attribute.default):
+                _put(own, field, value)
+        return value
+
+
+def _put(own: dict[str, Any], field: _Field, value: Any) -> None:
+    own[field.key] = value
+    if field.alias_key is not None:
+        own[field.alias_key] = value
+
+
+def _default(field: _Field) -> Any:
+    """Return the value of a field that nobody has set."""
+    value = field.attribute.default
+    if not callable(value):
+        return value
+    value = value()
+    return quick_view(value) if type(value) is LoopControl else value
+
+
+def _copied(value: Any) -> Any:
+    return quick_view(value) if type(value) is LoopControl else shallow_copy(value)
+
+
+def inherited_fields(task: Any) -> dict[str, Any]:
+    """Return what a task whose parent is a block has from that, by names of fields; Sentinel where nobody set one.
+
+    All hosts have it from the same block, where it changes rarely; what was found is found again as long as it, and all
+    that blocks, roles and plays around it say, are the same objects.
+    """
+    parent = task._parent
+    said = _said_by(parent)
+    known = _inherited.get(id(parent))
+    if known is not None and known[0] is parent and len(known[1]) == len(said) and all(map(is_, known[1], said)):
+        return known[2]
+    values = {
+        field.name: parent._get_parent_attribute(field.name)
+        for field in _fields_of(task)
+        if field.inherited and not field.extended
+    }
+    if len(_inherited) >= _ENTRIES:
+        _inherited.clear()
+    _inherited[id(parent)] = parent, said, values
+    return values
+
+
+def _said_by(parent: Any) -> list[Any]:
+    """Return the objects that a block inherits from, and all that they say."""
+    said: list[Any] = []
+    while parent is not None:
+        around = [parent, getattr(parent, "_play", None), getattr(parent, "_role", None)]
+        if around[2] is not None:
+            around += parent.get_dep_chain() or ()
+        for one in around:
+            said.append(one)
+            if one is not None:
+                get = one.__dict__.get
+                said += [get(key, Sentinel) for key in _inheritable_keys()]
+        parent = parent._parent
+    return said
+
+
+@functools.cache
+def _inheritable_keys() -> tuple[str, ...]:
+    return tuple(field.key for field in _fields(quick_class(Task)) if field.inherited and not field.extended)
+
+
+def _is_no_template(value: Any) -> bool:
+    """Tell whether templating would give the value back: False when that is not certain at a glance."""
+    kind = value.__class__
+    if kind is str:
+        return "{" not in value and not value.startswith(_TEMPLATE_HEADER)
+    if kind is _AnsibleTaggedStr:
+        return (
+            "{" not in value
+            and not value.startswith(_TEMPLATE_HEADER)
+            and AnsibleTagHelper.tag_types(value) <= _QUIET_TAGS
+        )
+    if kind is list:
+        return all(item.__class__ is not list and _is_no_template(item) for item in value)
+    if kind is dict:
+        return not value
+    return value is None or kind in _PLAIN_SCALARS
+
+
+class _QuickTask:
+    """Checks a task without writing into the block around it, which other threads share."""
+
+    def post_validate(self, templar: Any) -> None:
+        """See Task.post_validate."""
+        parent = self._parent  # type: ignore[attr-defined]
+        if parent and type(parent) is Block:
+            for name in _checked_of_block():
+                if not _is_no_template(getattr(parent, name)):
+                    parent.post_validate_attribute(name, templar=templar)
+            QuickFields.post_validate(self, templar)  # type: ignore[arg-type]
+        else:
+            super().post_validate(templar)  # type: ignore[misc]
+
+
+@functools.cache
+def _checked_of_block() -> tuple[str, ...]:
+    """Return the fields of a block that are checked: its name, what must not be templates, and what has to be there."""
+    return tuple(
+        name
+        for name, attribute in Block.fattributes.items()
+        if (attribute.static and name != "vars") or attribute.always_post_validate or attribute.required
+    )
+
+
+@functools.cache
+def quick_class(stock: Any) -> Any:
+    """Return a subclass of a class with field attributes that has QuickFields' methods in place of the base class's."""
+    if issubclass(stock, QuickFields):
+        return stock
+    first = (_QuickTask,) if getattr(stock, "post_validate", None) is Task.post_validate else ()
+    return type(stock.__name__, (*first, stock, QuickFields), _identity(stock))
+
+
+@functools.cache
+def _settled_class(kind: Any) -> Any:
+    """Return the class of settled objects for a quick class."""
+    if kind._svc_settled:
+        return kind
+    body: dict[str, Any] = {**_identity(kind), "_svc_settled": True, "_svc_open": kind}
+    for field in _fields(kind):
+        if field.quick:
+            body[field.name] = property(attrgetter(field.key), functools.partial(_set, field=field))
+    return type(kind.__name__, (kind,), body)
+
+
+def _settle(thing: Any) -> None:
+    thing.__class__ = _settled_class(thing.__class__)
+
+
+def _open_class(kind: Any) -> Any:
+    return kind._svc_open if kind._svc_settled else kind
+
+
+def _set(settled: Any, value: Any, field: _Field) -> None:
+    _put(settled.__dict__, field, _default(field) if value is Sentinel else value)
+
+
+def _identity(kind: Any) -> dict[str, Any]:
+    return {"__module__": kind.__module__, "__qualname__": kind.__qualname__}
+
+
+def quick_view(stock: Any) -> Any:
+    """Return an object of the quick class with the fields of an object, which the two share: to be copied, say."""
+    kind = quick_class(stock.__class__)
+    view = kind.__new__(kind)
+    view.__dict__.update(stock.__dict__)
+    return view
