@@ -26,6 +26,7 @@ from ansible.playbook.attribute import FieldAttribute, NonInheritableFieldAttrib
 from ansible.playbook.base import FieldAttributeBase
 from ansible.playbook.block import Block
 from ansible.playbook.loop_control import LoopControl
+from ansible.playbook.play_context import PlayContext
 from ansible.playbook.task import Task
 
 from ansible_svc.compat.copying import shallow_copy
@@ -134,9 +135,8 @@ class QuickFields(FieldAttributeBase):
     """
 
     _svc_settled = False
-    _squashed: bool
 
-    def squash(self) -> None:
+    def squash(self: Any) -> None:
         """See FieldAttributeBase.squash."""
         if self._squashed:
             return
@@ -157,7 +157,7 @@ class QuickFields(FieldAttributeBase):
                     value = _default(field)
             _put(own, field, value)
         self._squashed = True
-        _settle(self)
+        self.__class__ = _settled_class(self.__class__)
 
     def copy(self) -> Any:
         """See FieldAttributeBase.copy."""
@@ -182,9 +182,12 @@ class QuickFields(FieldAttributeBase):
         own = self.__dict__
         # an imported role is no task of its own
         checks_all = self._post_validate_object and not getattr(self, "statically_loaded", False)
+        settled = self._svc_settled
         for field in _fields_of(self):
-            value = self._svc_value(field)
+            value = own[field.key] if settled and field.quick else self._svc_value(field)
             attribute = field.attribute
+            if value.__class__ in _PLAIN_SCALARS and settled and field.quick and value.__class__ in field.types:
+                continue
             if attribute.static:
                 if field.name == "vars" or _is_no_template(value):
                     continue
@@ -202,11 +205,7 @@ class QuickFields(FieldAttributeBase):
             if value is not Sentinel:
                 setattr(self, field.name, value)
         self._finalized = True
-        if not self._svc_settled:
-            for field in _fields_of(self):
-                if own.get(field.key, Sentinel) is Sentinel:
-                    _put(own, field, _default(field))
-            _settle(self)
+        _settle(self)
 
     def dump_attrs(self) -> dict[str, Any]:
         """See FieldAttributeBase.dump_attrs."""
@@ -318,6 +317,42 @@ def _is_no_template(value: Any) -> bool:
     return value is None or kind in _PLAIN_SCALARS
 
 
+class QuickPlayContext(QuickFields):
+    """Copies a play context: that of a task is made from the play's by copying it three times.
+
+    It has no parents, so it is settled from the start.
+    """
+
+    def copy(self) -> Any:
+        """See PlayContext.copy, which makes a new one and gives it the fields of this."""
+        kind: Any = self.__class__
+        new = kind.__new__(kind)
+        others = new.__dict__
+        others.update(_new_play_context())
+        own = self.__dict__
+        for field in _fields(kind):
+            value = own[field.key]
+            others[field.key] = value if value.__class__ in _UNCHANGING else shallow_copy(value)
+        for name in ("_loader", "_variable_manager", "_origin", "_validated", "_finalized", "_uuid"):
+            others[name] = own[name]
+        return new
+
+
+@functools.cache
+def _new_play_context() -> dict[str, Any]:
+    """Return what a new play context has; the command line, from which it takes some of it, stays what it is."""
+    return dict(vars(PlayContext()))
+
+
+def quick_play_context(stock: Any) -> Any:
+    """Return a copy of a play context."""
+    if type(stock) is not PlayContext:
+        return quick_view(stock).copy()
+    view = quick_view(stock)
+    _settle(view)
+    return view.copy()
+
+
 class _QuickTask:
     """Checks a task without writing into the block around it, which other threads share."""
 
@@ -348,8 +383,13 @@ def quick_class(stock: Any) -> Any:
     """Return a subclass of a class with field attributes that has QuickFields' methods in place of the base class's."""
     if issubclass(stock, QuickFields):
         return stock
-    first = (_QuickTask,) if getattr(stock, "post_validate", None) is Task.post_validate else ()
-    return type(stock.__name__, (*first, stock, QuickFields), _identity(stock))
+    if stock is PlayContext:
+        bases: tuple[Any, ...] = (PlayContext, QuickPlayContext)
+    elif getattr(stock, "post_validate", None) is Task.post_validate:
+        bases = (_QuickTask, stock, QuickFields)
+    else:
+        bases = (stock, QuickFields)
+    return type(stock.__name__, bases, _identity(stock))
 
 
 @functools.cache
@@ -365,6 +405,13 @@ def _settled_class(kind: Any) -> Any:
 
 
 def _settle(thing: Any) -> None:
+    """Give every field that is left to a default its value; parents have nothing to say any more."""
+    if thing._svc_settled:
+        return
+    own = thing.__dict__
+    for field in _fields_of(thing):
+        if own.get(field.key, Sentinel) is Sentinel:
+            _put(own, field, _default(field))
     thing.__class__ = _settled_class(thing.__class__)
 
 

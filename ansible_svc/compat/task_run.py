@@ -18,7 +18,7 @@ from ansible.executor.task_executor import TaskExecutor
 from ansible.inventory.host import Host
 from ansible.playbook.task import Task
 
-from ansible_svc.compat.fields import quick_view
+from ansible_svc.compat.fields import quick_play_context, quick_view
 
 UNIFIED_RESULTS = hasattr(_task, "UnifiedTaskResult")
 
@@ -73,7 +73,7 @@ def _run_dict(spec: TaskSpec, task: Any, task_vars: dict[str, Any], loaders: Any
             spec.host,
             task,
             task_vars,
-            quick_view(spec.play_context).copy(),
+            quick_play_context(spec.play_context),
             spec.loader,
             loaders,
             spec.final_q,
@@ -98,7 +98,7 @@ def _run_unified(spec: TaskSpec, task: Any, task_vars: dict[str, Any], loaders: 
     with _task.TaskContext.create(task=task, task_vars=task_vars, host_name=spec.host.name):
         task.squash()
         executor = executor_class(
-            spec.host, quick_view(spec.play_context).copy(), spec.loader, loaders, spec.final_q, spec.variable_manager
+            spec.host, quick_play_context(spec.play_context), spec.loader, loaders, spec.final_q, spec.variable_manager
         )
         result = executor.run()
         result.finalize_registered_values()

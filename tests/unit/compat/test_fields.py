@@ -27,7 +27,7 @@ from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from ansible_svc.compat import fields
-from ansible_svc.compat.fields import quick_view
+from ansible_svc.compat.fields import quick_play_context
 from ansible_svc.compat.task_run import private_copy
 from tests.unit.ansible_setup import set_up
 
@@ -237,7 +237,7 @@ def test_a_play_context_has_the_fields_that_ansible_core_gives_it(
         assume(False)
     context = PlayContext(play, passwords={"conn_pass": "secret"}, connection_lockfd=None)
     lives = []
-    for mine in (context.copy(), quick_view(context).copy()):
+    for mine in (context.copy(), quick_play_context(context)):
         told: list[Any] = [_fields(mine)]
         for _round in range(2):
             seen = source.data(variables)
