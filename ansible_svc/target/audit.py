@@ -115,6 +115,8 @@ class State:
             except ValueError:
                 found.append("limits")
         sys.path[:], sys.argv[:] = self._path, self._argv
+        if "syslog" in sys.modules:  # AnsibleModule tells the system's log what it was called with
+            sys.modules["syslog"].closelog()
         for namespace, names in self._to_restore:
             namespace.restore(names)
         warnings = sys.modules.get("ansible.module_utils.common.warnings")
