@@ -69,6 +69,7 @@ def test_our_strategies_have_the_same_options(plugin: object, monkeypatch: pytes
         "fork_actions": ["copy", "ns.col.thing"],
         "thread_actions": [],
         "thread_lookups": [],
+        "runners": "reuse",
         "cache": True,
         "cache_dir": "~/.cache/ansible_svc",
         "cache_size": 128,
