@@ -196,7 +196,7 @@ def _assert_same_life(stock: Any, quick: Any, templar: Callable[[], Any]) -> Non
         assert _shown(other.dump_attrs()) == _shown(one.dump_attrs())
 
 
-@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(_PLAYS)
 def test_a_task_has_the_fields_that_ansible_core_gives_it(keywords: tuple[dict[str, Any], ...]) -> None:
     source = _Source()
@@ -207,7 +207,7 @@ def test_a_task_has_the_fields_that_ansible_core_gives_it(keywords: tuple[dict[s
     _assert_same_life(_stock_copy(tasks[0]), private_copy(tasks[1]), source.templar)
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     _PLAYS,
     st.fixed_dictionaries(
