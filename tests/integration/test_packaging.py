@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
@@ -11,13 +12,16 @@ import sys
 import sysconfig
 import tarfile
 import zipfile
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.lab import Lab
 from tests.lab.lab import CHECKOUT
 
+EXAMPLES = CHECKOUT / "examples"
 PLAYS = [
     {"hosts": "all", "gather_facts": False, "tasks": [{"name": "look", "command": "echo {{ inventory_hostname }}"}]}
 ]
@@ -112,13 +116,45 @@ def test_collection_installs_with_ansible_galaxy(lab: Lab, built: Path, environm
     _plays_with(lab, environment, installed, tmp_path)
 
 
+def test_the_wheel_runs_the_demo_playbook(lab: Lab, environment: Path, tmp_path: Path) -> None:
+    users = {"become_to": "svclab1"} if lab.accounts else {}
+    result = _run_playbook(
+        lab,
+        environment,
+        {"ANSIBLE_STRATEGY": "ansible_svc.svc.svc_linear"},
+        tmp_path,
+        EXAMPLES / "site.yml",
+        lab.inventory(3, **users),
+        ["--vault-password-file", str(EXAMPLES / "vault-password"), "-e", f"controller_workdir={tmp_path / 'build'}"],
+    )
+    statistics = json.loads((tmp_path / "stats.json").read_text())
+    assert (statistics["tasks"]["forked"], statistics["tasks"]["stock"]) == (0, 0), result
+    assert {counts["built"] for counts in statistics["modules"]["names"].values()} == {1}
+
+
 def _plays_with(lab: Lab, environment: Path, variables: dict[str, str], tmp_path: Path) -> None:
+    """Run a small playbook in the environment; every host has to have done its work."""
+    result = _run_playbook(lab, environment, variables, tmp_path, PLAYS, lab.inventory(2))
+    assert {event["result"]["stdout"] for event in result.results(task="look")} == {"host01", "host02"}
+
+
+def _run_playbook(
+    lab: Lab,
+    environment: Path,
+    variables: dict[str, str],
+    tmp_path: Path,
+    playbook: Any,
+    inventory: Path,
+    args: Sequence[str] = (),
+) -> Any:
     """Run a playbook in the environment; its strategy has to be ours, from there, and to have run the tasks itself."""
     stats = tmp_path / "stats.json"
     result = lab.run_playbook(
-        PLAYS,
-        lab.inventory(2),
+        playbook,
+        inventory,
         _plain_cfg(lab),
+        args,
+        timeout_s=150,
         env={
             **variables,
             "PYTHONPATH": "",
@@ -130,8 +166,8 @@ def _plays_with(lab: Lab, environment: Path, variables: dict[str, str], tmp_path
         command=[str(environment / "python"), "-m", "ansible", "playbook"],
     )
     assert result.rc == 0, result
-    assert {event["result"]["stdout"] for event in result.results(task="look")} == {"host01", "host02"}
     assert stats.exists(), result
+    return result
 
 
 def _plain_cfg(lab: Lab) -> Path:
