@@ -24,12 +24,33 @@ from ansible import constants as C
 from ansible._internal._templating._engine import TemplateOptions
 from ansible.executor.module_common import _BuiltModule, _extract_interpreter, _get_shebang, modify_module
 from ansible.parsing.dataloader import DataLoader
+from ansible.plugins import action
 from ansible.template import Templar
+
+from ansible_svc.compat.plugin_loading import loading_lock
 
 _MAIN = '\nif __name__ == "__main__":\n    _ansiballz_main(\n'
 _DEFAULT_INTERPRETER = "/usr/bin/python"
 _ANY_INTERPRETER = "/usr/bin/python3"
 _EXTENSION_OPTIONS = ("_ANSIBALLZ_PYDEVD_CONFIG", "_ANSIBALLZ_DEBUGPY_CONFIG", "_ANSIBALLZ_COVERAGE_CONFIG")
+
+
+def build_one_at_a_time() -> None:
+    """Have action plugins that build a module the stock way wait for others who do; a second call changes nothing.
+
+    Building parses Python, and CPython up to 3.11.7 and 3.12.1 raises SystemError ("AST constructor recursion depth
+    mismatch") now and then in one of two threads that do (fixed by its change 113035).
+    """
+    stock = action.modify_module
+    if hasattr(stock, "__wrapped__"):
+        return
+
+    @functools.wraps(stock)
+    def modify_module_alone(*args: Any, **kwargs: Any) -> Any:
+        with loading_lock:
+            return stock(*args, **kwargs)
+
+    action.modify_module = modify_module_alone
 
 
 @dataclass(frozen=True)

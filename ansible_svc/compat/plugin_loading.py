@@ -33,7 +33,7 @@ _METHODS = (
     "_load_module_source",
 )
 
-#: Held while a plugin is looked for or loaded.
+#: Held while a plugin is looked for or loaded, and while a module is built.
 loading_lock = threading.RLock()
 
 

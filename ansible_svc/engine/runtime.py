@@ -18,6 +18,7 @@ from ansible.utils.display import Display
 
 from ansible_svc.compat.config_memory import remember_settings
 from ansible_svc.compat.fork_safety import guard_forks
+from ansible_svc.compat.module_build import build_one_at_a_time
 from ansible_svc.compat.plugin_loading import prepare_loaders
 from ansible_svc.compat.router_state import router_state
 from ansible_svc.compat.template_code import remember_compiled_templates
@@ -54,6 +55,7 @@ class Runtime:
 
     def __init__(self) -> None:
         prepare_loaders()
+        build_one_at_a_time()
         remember_compiled_templates()
         remember_settings()
         guard_forks()

@@ -18,6 +18,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ansible_svc.compat.module_build import build, is_of_core
+from ansible_svc.compat.plugin_loading import loading_lock
 from ansible_svc.service import AllowParents, DeduplicatingService, expose
 from ansible_svc.services.reusable import is_reusable
 from ansible_svc.transport.compact import without_comments, without_documentation
@@ -82,17 +83,15 @@ class ModuleService(DeduplicatingService):
         reuse_runners: a runner on a host may be used again after a module that is known to leave nothing behind. To be
             set before anything is built.
 
-    Threads: any. Guarded by ``_lock``: blobs, shortened files, packs and counters. ``_building`` is held by the one
-    thread that builds: it parses Python, and CPython 3.11 raises SystemError ("AST constructor recursion depth
-    mismatch") now and then in one of two threads that do; there is nothing to gain from two, since neither lets the
-    other run.
+    Threads: any. Guarded by ``_lock``: blobs, shortened files, packs and counters.The one thread that builds
+    holds ``loading_lock``, as those do that build the stock way (compat.module_build.build_one_at_a_time); there is
+    nothing to gain from two, since neither lets the other run.
     """
 
     def __init__(self, router: Any) -> None:
         super().__init__(router)
         self._lock = threading.Lock()
         self.reuse_runners = True
-        self._building = threading.Lock()
         self._blobs: dict[str, bytes] = {}
         self._short: dict[tuple[str, bytes], bytes] = {}
         self._packs: OrderedDict[tuple[str, ...], bytes] = OrderedDict()
@@ -112,7 +111,7 @@ class ModuleService(DeduplicatingService):
 
         Raises AnsibleError when ansible-core cannot build it.
         """
-        with self._building:
+        with loading_lock:
             parts = build(name, path)
         with self._lock:
             self._built[path] = self._built.get(path, 0) + 1

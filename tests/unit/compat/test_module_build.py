@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +14,18 @@ from ansible import constants as C
 from ansible.errors import AnsibleError
 from ansible.executor.interpreter_discovery import InterpreterDiscoveryRequiredError
 from ansible.parsing.dataloader import DataLoader
+from ansible.plugins import action
 from ansible.plugins.loader import module_utils_loader
 from ansible.template import Templar, trust_as_template
 
-from ansible_svc.compat.module_build import build, interpreter_line, open_files_limit, placeholder
+from ansible_svc.compat.module_build import (
+    build,
+    build_one_at_a_time,
+    interpreter_line,
+    open_files_limit,
+    placeholder,
+)
+from ansible_svc.compat.plugin_loading import loading_lock
 from tests.unit.ansible_setup import set_up
 
 NEW = b"from ansible.module_utils.basic import AnsibleModule\n"
@@ -194,3 +203,18 @@ def test_placeholder() -> None:
         "#!/usr/bin/python3",
         "legacy",
     )
+
+
+def test_the_stock_way_waits_for_whoever_builds(monkeypatch: pytest.MonkeyPatch) -> None:
+    entered = threading.Event()
+    monkeypatch.setattr(action, "modify_module", lambda: entered.set())
+    build_one_at_a_time()
+    guarded = action.modify_module
+    build_one_at_a_time()
+    assert action.modify_module is guarded
+    with loading_lock:
+        thread = threading.Thread(target=guarded)
+        thread.start()
+        assert not entered.wait(0.2)
+    assert entered.wait(20.0)
+    thread.join()
