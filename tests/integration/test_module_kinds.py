@@ -106,7 +106,9 @@ def test_content_of_a_collection(lab: Lab) -> None:
     pair.assert_equal()
     pair.assert_native("greets")
     said = pair.ours.run.stderr
-    assert said.count("Use lab.kinds.hello instead") == said.count("Nobody should do this") == 1, said
+    for sentence in ("Use lab.kinds.hello instead", "Nobody should do this"):
+        # once, or from ansible-core 2.21 on once for every place in the playbook: as under linear
+        assert said.count(sentence) == pair.stock.run.stderr.count(sentence) > 0, said
 
 
 def test_a_binary_module(lab: Lab, tmp_path: Path) -> None:
