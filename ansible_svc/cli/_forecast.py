@@ -64,7 +64,7 @@ def forecast(session: Session, playbook: str) -> list[dict[str, Any]]:
     """Return the forecast of each play, as plain values. Raises AnsibleError when the playbook cannot be loaded."""
     strategy_loader.add_directory(str(plugin_path("strategy")))
     plugin = strategy_loader.get("svc_linear", class_only=True)
-    options = strategy_options(plugin.svc_name, plugin.svc_documentation)
+    options = strategy_options(plugin.svc_name, plugin.svc_options_fragment.DOCUMENTATION)
     return [asdict(_play(session, validated(session, play), options)) for play in load_playbook(session, playbook)]
 
 
