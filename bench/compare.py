@@ -26,9 +26,9 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from bench.contenders import Contender, contenders
+from bench.contenders import Contender, there
 from bench.equality import event_differences, output_differences
-from bench.measure import Run, Setting, measure
+from bench.measure import Run, Setting, announced
 from bench.workloads import WORKLOADS
 from tests.lab import LabError
 
@@ -40,13 +40,13 @@ def main(arguments: list[str] | None = None) -> int:
     good = True
     for name in options.workload or ["20command"]:
         setting = Setting(WORKLOADS[name], options.hosts, options.round_trip_ms / 1000, forks=options.forks)
-        there = _there(setting, options)
+        running = there(options.strategy, setting.workload.playbook)
         try:
-            runs = _measure(there, setting, options)
+            runs = _measure(running, setting, options)
             good = _report_failures(runs) and good
             _print_table(setting, runs)
             if options.check:
-                good = _report_differences(output_differences(runs), event_differences(there, setting)) and good
+                good = _report_differences(output_differences(runs), event_differences(running, setting)) and good
         except LabError as exc:
             print(f"bench: {exc}", file=sys.stderr)
             return 1
@@ -63,19 +63,6 @@ def main(arguments: list[str] | None = None) -> int:
     return 0 if good else 1
 
 
-def _there(setting: Setting, options: argparse.Namespace) -> list[Contender]:
-    """Return the contenders that were asked for and can run; say why others can not."""
-    asked = [
-        contender
-        for contender in contenders(setting.workload.playbook)
-        if not options.strategy or contender.strategy in options.strategy
-    ]
-    for contender in asked:
-        if contender.missing:
-            print(f"{contender.strategy} is left out: {contender.missing}", file=sys.stderr)
-    return [contender for contender in asked if not contender.missing]
-
-
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--workload", action="append", choices=sorted(WORKLOADS), help="may be given again (20command)")
@@ -90,27 +77,16 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _measure(there: Sequence[Contender], setting: Setting, options: argparse.Namespace) -> list[Run]:
+def _measure(running: Sequence[Contender], setting: Setting, options: argparse.Namespace) -> list[Run]:
     runs = []
     for number in range(options.runs):
         # By turns, and each time another one begins: a machine that slows down meanwhile slows all alike.
-        first = number % len(there)
-        for contender in [*there[first:], *there[:first]]:
-            runs.append(_announced(contender, setting))
+        first = number % len(running)
+        for contender in [*running[first:], *running[:first]]:
+            runs.append(announced(contender, setting))
     if options.footprint:
-        runs += [_announced(contender, setting, footprint=True) for contender in there]
+        runs += [announced(contender, setting, footprint=True) for contender in running]
     return runs
-
-
-def _announced(contender: Contender, setting: Setting, **options: bool) -> Run:
-    run = measure(contender, setting, **options)
-    print(
-        f"{setting.workload.name} {contender.strategy}: wall {run.wall_s:.2f} s, controller {run.controller_s:.2f} s,"
-        f" targets {run.target_s:.2f} s{' (footprint run)' if run.footprint else ''}",
-        file=sys.stderr,
-        flush=True,
-    )
-    return run
 
 
 def _report_failures(runs: Sequence[Run]) -> bool:

@@ -5,6 +5,8 @@
 from __future__ import annotations
 
 import importlib.util
+import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -35,6 +37,15 @@ def contenders(playbook: str = "") -> list[Contender]:
     if not playbook:
         return strategies
     return [*strategies, Contender("pyinfra", missing=pyinfra.missing(playbook), program=pyinfra.PROGRAM)]
+
+
+def there(strategies: Sequence[str] | None, playbook: str = "") -> list[Contender]:
+    """Return the contenders that were asked for, all for None, and can run; say why others can not."""
+    asked = [one for one in contenders(playbook) if not strategies or one.strategy in strategies]
+    for one in asked:
+        if one.missing:
+            print(f"{one.strategy} is left out: {one.missing}", file=sys.stderr)
+    return [one for one in asked if not one.missing]
 
 
 def _mitogen() -> Contender:

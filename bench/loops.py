@@ -13,16 +13,15 @@ from __future__ import annotations
 
 import argparse
 import json
-import statistics
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from bench.contenders import Contender, contenders
-from bench.measure import Run, Setting, measure
-from bench.workloads import Workload
+from bench.contenders import Contender, there
+from bench.measure import Run, Setting, difference, succeeded
+from bench.workloads import Tasks
 from tests.lab import LabError
 
 _KINDS: dict[str, dict[str, Any]] = {
@@ -30,19 +29,6 @@ _KINDS: dict[str, dict[str, Any]] = {
     "file": {"ansible.builtin.file": {"path": "{{ workdir }}/d{{ item }}", "state": "directory", "mode": "0755"}},
     "copy": {"ansible.builtin.copy": {"content": "{{ item }}\n", "dest": "{{ workdir }}/c{{ item }}", "mode": "0644"}},
 }
-
-
-@dataclass(frozen=True)
-class Tasks(Workload):
-    """Hold the tasks themselves; playbook and repeat are of no use here."""
-
-    tasks: tuple[dict[str, Any], ...] = ()
-
-    def write(self, directory: Path) -> tuple[Path, int]:
-        """Write the playbook into directory; return its path and its number of tasks."""
-        path = directory / "bench.yml"
-        path.write_text(json.dumps([{"hosts": "all", "gather_facts": False, "tasks": self.tasks}]))
-        return path, len(self.tasks)
 
 
 @dataclass(frozen=True)
@@ -61,12 +47,7 @@ def main(arguments: list[str] | None = None) -> int:
     """Measure what the command line asks for; return 1 when a run failed, else 0."""
     options = _parser().parse_args(arguments)
     costs: list[Cost] = []
-    for contender in contenders():
-        if contender.strategy not in (options.strategy or ["svc_linear"]):
-            continue
-        if contender.missing:
-            print(f"{contender.strategy} is left out: {contender.missing}", file=sys.stderr)
-            continue
+    for contender in there(options.strategy or ["svc_linear"]):
         for kind in options.kind or _KINDS:
             try:
                 costs.append(_measure(contender, kind, options.items, options.runs))
@@ -100,20 +81,11 @@ def _measure(contender: Contender, kind: str, items: int, runs: int) -> Cost:
     measured: dict[str, list[Run]] = {what: [] for what in books}
     for _ in range(runs):
         for what, tasks in books.items():
-            setting = Setting(Tasks(f"{kind}, {what}", "", 1, tasks), hosts=1)
-            run = measure(contender, setting)
-            print(
-                f"{contender.strategy} {kind} {what}: wall {run.wall_s:.2f} s, controller {run.controller_s:.2f} s",
-                file=sys.stderr,
-                flush=True,
-            )
-            if run.rc != 0:
-                raise LabError(f"{contender.strategy} ended with {run.rc}:\n{run.output[-2000:]}")
-            measured[what].append(run)
+            setting = Setting(Tasks(f"{kind} {what}", tasks=tasks), hosts=1)
+            measured[what].append(succeeded(contender, setting))
 
     def each_ms(what: str, figure: str) -> float:
-        most, least = (statistics.median(getattr(run, figure) for run in measured[name]) for name in (what, "one"))
-        return float(most - least) / (items - 1) * 1000
+        return difference(measured[what], measured["one"], figure) / (items - 1) * 1000
 
     return Cost(
         contender.strategy,

@@ -13,6 +13,7 @@ import contextlib
 import json
 import os
 import select
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -37,7 +38,7 @@ _SAMPLE_S = 0.2
 class Setting:
     """Hold what is the same for all contenders: hosts, and the round trip of the line to them.
 
-    forks: how many hosts are worked on at once; all when it is 0.
+    forks: how many hosts are worked on at once; all when it is 0. compression: whether ssh is told to compress.
     """
 
     workload: Workload
@@ -45,6 +46,7 @@ class Setting:
     round_trip_s: float = 0.0
     timeout_s: float = 900.0
     forks: int = 0
+    compression: bool = True
 
 
 @dataclass(frozen=True)
@@ -98,6 +100,33 @@ def measure(contender: Contender, setting: Setting, *, events: bool = False, foo
     return replace(run, target_s=_cpu_s(usage))
 
 
+def announced(contender: Contender, setting: Setting, *, footprint: bool = False) -> Run:
+    """Measure one run and tell on standard error what it took. Raises as measure()."""
+    run = measure(contender, setting, footprint=footprint)
+    print(
+        f"{setting.workload.name} {contender.strategy}: wall {run.wall_s:.2f} s, controller {run.controller_s:.2f} s,"
+        f" targets {run.target_s:.2f} s{' (footprint run)' if run.footprint else ''}",
+        file=sys.stderr,
+        flush=True,
+    )
+    return run
+
+
+def succeeded(contender: Contender, setting: Setting, *, footprint: bool = False) -> Run:
+    """Measure one run as announced(). Raises LabError also when the playbook failed."""
+    run = announced(contender, setting, footprint=footprint)
+    if run.rc != 0:
+        raise LabError(f"{contender.strategy} ended with {run.rc}:\n{run.output[-2000:]}")
+    return run
+
+
+def difference(more: Sequence[Run], less: Sequence[Run], figure: str) -> float:
+    """Return by how much the median of a figure is larger in some runs than in others."""
+    return float(statistics.median(getattr(run, figure) for run in more)) - float(
+        statistics.median(getattr(run, figure) for run in less)
+    )
+
+
 class _Controller:
     """Run ansible-playbook on a lab's hosts, with its CPU time accounted for."""
 
@@ -110,6 +139,7 @@ class _Controller:
             strategy_plugins=contender.directory,
             forks=setting.forks or setting.hosts,
             pipelining=True,
+            compression=setting.compression,
         )
         inventory = lab.inventory(setting.hosts, ansible_port=port)
         # The proxy has a port of its own, for which the server's key is as good.

@@ -23,7 +23,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from bench.contenders import Contender, contenders
+from bench.contenders import Contender, there
 from tests.lab import Lab, LabError
 from tests.lab.proxy import Counters
 from tests.lab.wire import Wire
@@ -47,12 +47,7 @@ def main(arguments: list[str] | None = None) -> int:
     """Measure what the command line asks for; return 1 when a run failed, else 0."""
     options = _parser().parse_args(arguments)
     figures: list[Figure] = []
-    for contender in contenders():
-        if options.strategy and contender.strategy not in options.strategy:
-            continue
-        if contender.missing:
-            print(f"{contender.strategy} is left out: {contender.missing}", file=sys.stderr)
-            continue
+    for contender in there(options.strategy):
         try:
             figures += _measure(contender, options.hosts, options.tasks, options.round_trip_ms / 1000)
         except LabError as exc:

@@ -21,7 +21,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from bench.contenders import Contender, contenders
+from bench.contenders import Contender, there
 from bench.measure import accounting
 from tests.lab import Lab, LabError
 from tests.lab.lab import CHECKOUT
@@ -56,10 +56,10 @@ def main(arguments: list[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     chosen = {name: tasks for name, tasks in kinds().items() if not options.kind or name in options.kind}
     measured: dict[tuple[str, str], list[dict[str, float]]] = {}
-    there = [c for c in contenders() if not c.missing and (not options.strategy or c.strategy in options.strategy)]
+    running = there(options.strategy)
     for number in range(options.runs):
-        first = number % len(there)
-        for contender in [*there[first:], *there[:first]]:
+        first = number % len(running)
+        for contender in [*running[first:], *running[:first]]:
             try:
                 figures = _measure(contender, options.hosts, options.tasks, chosen)
             except (LabError, subprocess.CalledProcessError) as exc:

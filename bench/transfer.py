@@ -13,16 +13,15 @@ from __future__ import annotations
 
 import argparse
 import json
-import statistics
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from bench.contenders import Contender, contenders
-from bench.measure import Run, Setting, measure
-from bench.workloads import Workload
+from bench.contenders import Contender, there
+from bench.measure import Run, Setting, difference, succeeded
+from bench.workloads import Tasks
 from tests.lab import LabError
 
 _COMMAND: dict[str, Any] = {"ansible.builtin.command": "/bin/true", "changed_when": False}
@@ -31,29 +30,17 @@ _PIECE_BYTES = 1 << 20
 
 
 @dataclass(frozen=True)
-class Transfer(Workload):
-    """Hold the size of the file, 0 for none, and whether ssh compresses; playbook and repeat are of no use here."""
+class Transfer(Tasks):
+    """Hold the size of the file that is there for the tasks, 0 for none."""
 
     size_bytes: int = 0
-    compress: bool = False
 
     def write(self, directory: Path) -> tuple[Path, int]:
         """Write the playbook and the file into directory; return the playbook's path and its number of tasks."""
-        tasks = [_COMMAND, _COPY] if self.size_bytes else [_COMMAND]
-        if not self.compress:
-            _without_compression(directory)
         with open("/dev/urandom", "rb") as source, open(directory / "large.bin", "wb") as target:
             for _ in range(0, self.size_bytes, _PIECE_BYTES):
                 target.write(source.read(_PIECE_BYTES))
-        path = directory / "bench.yml"
-        path.write_text(json.dumps([{"hosts": "all", "gather_facts": False, "tasks": tasks}]))
-        return path, len(tasks)
-
-
-def _without_compression(directory: Path) -> None:
-    """Take -C out of the configuration that the lab has written for this run."""
-    for cfg in directory.glob("ansible-*.cfg"):
-        cfg.write_text(cfg.read_text().replace("ssh_args = -C ", "ssh_args = "))
+        return super().write(directory)
 
 
 @dataclass(frozen=True)
@@ -73,12 +60,7 @@ def main(arguments: list[str] | None = None) -> int:
     """Measure what the command line asks for; return 1 when a run failed, else 0."""
     options = _parser().parse_args(arguments)
     figures: list[Figure] = []
-    for contender in contenders():
-        if contender.strategy not in (options.strategy or ["svc_linear"]):
-            continue
-        if contender.missing:
-            print(f"{contender.strategy} is left out: {contender.missing}", file=sys.stderr)
-            continue
+    for contender in there(options.strategy or ["svc_linear"]):
         try:
             figures.append(_measure(contender, options))
         except LabError as exc:
@@ -102,33 +84,25 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _measure(contender: Contender, options: argparse.Namespace) -> Figure:
-    sizes = {"without": 0, "with": options.size_mb << 20}
-    measured: dict[str, list[Run]] = {what: [] for what in sizes}
+    workloads = {
+        "without": Transfer("without the file", tasks=(_COMMAND,)),
+        "with": Transfer("with the file", tasks=(_COMMAND, _COPY), size_bytes=options.size_mb << 20),
+    }
+    measured: dict[str, list[Run]] = {what: [] for what in workloads}
     peaks: dict[str, int] = {}
     for number in range(options.runs + 1):
-        for what, size in sizes.items():
-            setting = Setting(Transfer(what, "", 1, size, options.compress), options.hosts)
-            run = measure(contender, setting, footprint=number == options.runs)
-            print(
-                f"{contender.strategy} {what}: wall {run.wall_s:.2f} s, controller {run.controller_s:.2f} s,"
-                f" targets {run.target_s:.2f} s",
-                file=sys.stderr,
-                flush=True,
-            )
-            if run.rc != 0:
-                raise LabError(f"{contender.strategy} ended with {run.rc}:\n{run.output[-2000:]}")
+        for what, workload in workloads.items():
+            setting = Setting(workload, options.hosts, compression=options.compress)
+            run = succeeded(contender, setting, footprint=number == options.runs)
             if run.footprint is None:
                 measured[what].append(run)
             else:
                 peaks[what] = run.footprint.peak_pss_bytes
 
     def of(figure: str) -> float:
-        most, least = (
-            statistics.median(getattr(run, figure) for run in measured[what]) for what in ("with", "without")
-        )
-        return float(most - least)
+        return difference(measured["with"], measured["without"], figure)
 
-    sent_mb = sizes["with"] * options.hosts / 1e6
+    sent_mb = workloads["with"].size_bytes * options.hosts / 1e6
     return Figure(
         contender.strategy,
         of("wall_s"),

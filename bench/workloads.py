@@ -7,6 +7,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import yaml
 
@@ -32,6 +33,21 @@ class Workload:
         payload = b"".join((number * 2654435761 % 2**32).to_bytes(4, "big") for number in range(_PAYLOAD_BYTES // 4))
         (directory / "payload.bin").write_bytes(payload)
         return path, len(play["tasks"])
+
+
+@dataclass(frozen=True)
+class Tasks(Workload):
+    """Hold the tasks themselves; no playbook is repeated."""
+
+    playbook: str = ""
+    repeat: int = 1
+    tasks: tuple[dict[str, Any], ...] = ()
+
+    def write(self, directory: Path) -> tuple[Path, int]:
+        """Write the playbook into directory; return its path and its number of tasks."""
+        path = directory / "bench.yml"
+        path.write_text(json.dumps([{"hosts": "all", "gather_facts": False, "tasks": self.tasks}]))
+        return path, len(self.tasks)
 
 
 WORKLOADS = {

@@ -143,14 +143,18 @@ class Lab:
         strategy_plugins: str | os.PathLike[str] | None = None,
         forks: int = 10,
         pipelining: bool = False,
+        compression: bool = True,
         sections: Mapping[str, Mapping[str, object]] | None = None,
         **defaults: object,
     ) -> Path:
-        """Write an ansible.cfg for the lab; defaults go to [defaults], sections[name] to the section of that name."""
+        """Write an ansible.cfg for the lab; defaults go to [defaults], sections[name] to the section of that name.
+
+        compression: whether ssh is told to compress, as ansible-core's default has it.
+        """
         plugins = CHECKOUT / "ansible_svc" / "plugins"
         ssh_args = (
-            "-C -o ControlMaster=auto -o ControlPersist=60s -o GlobalKnownHostsFile=/dev/null"
-            f" -o UserKnownHostsFile={self.sshd.known_hosts}"
+            f"{'-C ' if compression else ''}-o ControlMaster=auto -o ControlPersist=60s"
+            f" -o GlobalKnownHostsFile=/dev/null -o UserKnownHostsFile={self.sshd.known_hosts}"
         )
         content: dict[str, dict[str, object]] = {
             "defaults": {
