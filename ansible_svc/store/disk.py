@@ -21,11 +21,11 @@ import logging
 import os
 import stat
 import threading
-import time
 from contextlib import contextmanager, suppress
 
 from ansible_svc.store.digests import digest_bytes, is_digest, require_digest
-from ansible_svc.store.private import INCOMING, open_private, write_private
+from ansible_svc.store.eviction import remove_oldest
+from ansible_svc.store.private import open_private, write_private
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -34,9 +34,6 @@ if TYPE_CHECKING:
     from ansible_svc.store.statistics import DiskStatistics
 
 LOG = logging.getLogger(__name__)
-
-#: An incoming file that is older was left by a writer that was killed.
-_INCOMING_LIFETIME_S = 3600.0
 
 # O_NONBLOCK: a fifo under a blob's name must not hold the reader.
 _OPEN_BLOB = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
@@ -206,32 +203,7 @@ class DiskStore:
             if self._unscanned_bytes <= self.limit_bytes // 16:
                 return
             self._unscanned_bytes = 0
-        blobs, total_bytes = self._scan(directory)
-        for _mtime_ns, size_bytes, name in sorted(blobs):
-            if total_bytes <= self.limit_bytes:
-                break
-            total_bytes -= size_bytes
-            try:
-                os.unlink(name, dir_fd=directory)
-            except FileNotFoundError:
-                continue  # another process evicts too
-            self._count(evictions=1)
-
-    def _scan(self, directory: int) -> tuple[list[tuple[int, int, str]], int]:
-        """Return (mtime, size, name) of every blob and their total size; remove what killed writers left."""
-        blobs = []
-        total_bytes = 0
-        for name in os.listdir(directory):
-            try:
-                status = os.stat(name, dir_fd=directory, follow_symlinks=False)
-                if is_digest(name):
-                    blobs.append((status.st_mtime_ns, status.st_size, name))
-                    total_bytes += status.st_size
-                elif name.startswith(INCOMING) and time.time() - status.st_mtime > _INCOMING_LIFETIME_S:
-                    os.unlink(name, dir_fd=directory)
-            except FileNotFoundError:
-                continue  # another process removed it since the listing
-        return blobs, total_bytes
+        self._count(evictions=remove_oldest(directory, self.limit_bytes, is_digest))
 
     def _count(self, **increments: int) -> None:
         with self._lock:

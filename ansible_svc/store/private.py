@@ -13,6 +13,7 @@ every word of it crosses the wire.
 from __future__ import annotations
 
 import errno
+import hashlib
 import os
 import stat
 from contextlib import suppress
@@ -82,6 +83,22 @@ def read_private(directory: int, name: str) -> bytes | None:
         if not stat.S_ISREG(status.st_mode) or status.st_uid != os.geteuid():
             return None
         return stream.read()
+
+
+def read_checked(directory: int, name: str) -> bytes | None:
+    """Return what ``checked`` was given for a file in an open directory; None when it is not there or not whole.
+
+    Raises OSError: it cannot be read.
+    """
+    kept = read_private(directory, name)
+    if not kept or hashlib.sha256(kept[32:]).digest() != kept[:32]:
+        return None
+    return kept[32:]
+
+
+def checked(content: bytes) -> bytes:
+    """Return the content of a file that ``read_checked`` can tell from a broken one: its sha256, and then itself."""
+    return hashlib.sha256(content).digest() + content
 
 
 def write_private(directory: int, name: str, content: bytes) -> None:

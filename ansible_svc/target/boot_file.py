@@ -10,12 +10,11 @@ The text of this file is also part of the command that boots an agent (see first
 
 from __future__ import annotations
 
-import hashlib
 import marshal
 import os
 import sys
 
-from ansible_svc.store.private import open_private, read_private
+from ansible_svc.store.private import checked, open_private, read_checked
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -32,17 +31,16 @@ def read(directory: str | None, digest: str) -> tuple[bytes, Codes] | None:
     try:
         folder = open_private(directory or "")
         try:
-            kept = read_private(folder, file_name(digest))
+            kept = read_checked(folder, file_name(digest))
         finally:
             os.close(folder)
     except OSError:
         return None
-    if not kept or hashlib.sha256(kept[32:]).digest() != kept[:32]:
+    if kept is None:
         return None
-    return marshal.loads(kept[32:])  # type: ignore[no-any-return]  # noqa: S302 - this user's own, and sound
+    return marshal.loads(kept)  # type: ignore[no-any-return]  # noqa: S302 - this user's own, and sound
 
 
 def content(packed: bytes, codes: Codes) -> bytes:
     """Return what such a file holds."""
-    inner = marshal.dumps((packed, codes))
-    return hashlib.sha256(inner).digest() + inner
+    return checked(marshal.dumps((packed, codes)))

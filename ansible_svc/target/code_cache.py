@@ -11,12 +11,12 @@ The directory belongs to this user alone (store/private.py decides), so whatever
 
 from __future__ import annotations
 
-import hashlib
 import marshal
 import os
 import sys
 
-from ansible_svc.store.private import open_private, read_private, write_private
+from ansible_svc.store.eviction import remove_oldest
+from ansible_svc.store.private import checked, open_private, read_checked, write_private
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -73,29 +73,11 @@ class CodeCache:
             return
         folder = open_private(self._directory)
         try:
-            write_private(folder, name, hashlib.sha256(inner).digest() + inner)
+            write_private(folder, name, checked(inner))
             self._file_of.update(dict.fromkeys(new, name))
-            self._remove_oldest(folder)
+            remove_oldest(folder, self._limit_bytes)
         finally:
             os.close(folder)
-
-    def _remove_oldest(self, folder: int) -> None:
-        files = []
-        for name in os.listdir(folder):
-            try:
-                status = os.stat(name, dir_fd=folder, follow_symlinks=False)
-            except FileNotFoundError:
-                continue  # another process removes old ones, too
-            files.append((status.st_mtime_ns, status.st_size, name))
-        left = sum(size for _time, size, _name_ in files)
-        for _time, size, name in sorted(files):
-            if left <= self._limit_bytes:
-                break
-            left -= size
-            try:
-                os.unlink(name, dir_fd=folder)
-            except FileNotFoundError:
-                continue
 
 
 def _name(bundle: str) -> str:
@@ -107,8 +89,8 @@ def _own(codes: Codes, file_of: dict[tuple[str, str], str], name: str) -> Codes:
 
 
 def _read(folder: int, name: str) -> tuple[list[str], Codes]:
-    kept = read_private(folder, name)
-    if not kept or hashlib.sha256(kept[32:]).digest() != kept[:32]:
+    kept = read_checked(folder, name)
+    if kept is None:
         return [], {}
     os.utime(name, dir_fd=folder, follow_symlinks=False)
-    return marshal.loads(kept[32:])  # type: ignore[no-any-return]  # noqa: S302 - this user's own, and sound
+    return marshal.loads(kept)  # type: ignore[no-any-return]  # noqa: S302 - this user's own, and sound

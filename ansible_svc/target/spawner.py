@@ -76,6 +76,7 @@ _BASE_IMPORT_S = 60.0
 #: The zygote's files in the order in which they import each other, as module names without the package's.
 SOURCES = (
     "store.private",
+    "store.eviction",
     "target.code_cache",
     "target.frames",
     "target.stdlib",

@@ -19,7 +19,7 @@ from pathlib import Path
 import mitogen.core
 
 import ansible_svc
-from ansible_svc.store.private import open_private, private_path, read_private, write_private
+from ansible_svc.store.private import checked, open_private, private_path, read_checked, write_private
 from ansible_svc.target.become import FIRST_STAGE
 from ansible_svc.transport.compact import without_comments, without_types
 
@@ -35,7 +35,7 @@ _PACKAGES = ("service", "store", "target")
 #: Kept in the controller's own cache directory, since making them takes a quarter of a second.
 _FILE = "archives-%s"
 # Of what first_stage.py imports, this is not used there.
-_NOT_FIRST = ("write_private", "content")
+_NOT_FIRST = ("write_private", "checked", "content")
 _FIRST = ("ansible_svc.store.private", "ansible_svc.target.boot_file", "ansible_svc.target.first_stage")
 
 
@@ -130,14 +130,14 @@ def _read(path: str, name: str) -> Archives | None:
     try:
         folder = open_private(path)
         try:
-            content = read_private(folder, name)
+            content = read_checked(folder, name)
         finally:
             os.close(folder)
     except OSError:
         return None
-    if content is None or hashlib.sha256(content[32:]).digest() != content[:32]:
+    if content is None:
         return None
-    head, _newline, packs = content[32:].partition(b"\n")
+    head, _newline, packs = content.partition(b"\n")
     about = json.loads(head)
     length = about["agent"]
     return Archives(about["first_stage"], _named(packs[:length]), _named(packs[length:]))
@@ -153,7 +153,7 @@ def _keep(path: str, name: str, made: Archives) -> None:
     try:
         folder = open_private(path, create=True)
         try:
-            write_private(folder, name, hashlib.sha256(content).digest() + content)
+            write_private(folder, name, checked(content))
             for other in os.listdir(folder):
                 if other.startswith(_FILE % "") and other != name:
                     os.unlink(other, dir_fd=folder)
