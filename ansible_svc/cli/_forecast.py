@@ -17,7 +17,7 @@ from ansible.template import Templar
 
 from ansible_svc.cli.path import plugin_path
 from ansible_svc.compat.command_line import Session, load_playbook, tasks_of, validated
-from ansible_svc.compat.options import strategy_options
+from ansible_svc.compat.options import options_of
 from ansible_svc.engine.routes import Keywords, Way, route
 
 _INCLUDES = frozenset(
@@ -64,7 +64,7 @@ def forecast(session: Session, playbook: str) -> list[dict[str, Any]]:
     """Return the forecast of each play, as plain values. Raises AnsibleError when the playbook cannot be loaded."""
     strategy_loader.add_directory(str(plugin_path("strategy")))
     plugin = strategy_loader.get("svc_linear", class_only=True)
-    options = strategy_options(plugin.svc_name, plugin.svc_options_fragment.DOCUMENTATION)
+    options = options_of(plugin)
     return [asdict(_play(session, validated(session, play), options)) for play in load_playbook(session, playbook)]
 
 

@@ -14,12 +14,10 @@ import base64
 import functools
 import inspect
 import io
-import os
 import zipfile
 from dataclasses import dataclass
 from typing import Any
 
-import ansible
 from ansible import constants as C
 from ansible._internal._templating._engine import TemplateOptions
 from ansible.executor.module_common import _BuiltModule, _extract_interpreter, _get_shebang, modify_module
@@ -107,18 +105,6 @@ def build(name: str, path: str) -> AnsiballZ | None:
         files=files,
         shebang=_shebang(path),
     )
-
-
-def is_of_core(relative: str, content: bytes) -> bool:
-    """Tell whether a file of a payload is one that ansible-core ships, and not somebody else's in its place."""
-    package, _, rest = relative.partition("/")
-    if package != "ansible" or not rest.startswith(("modules/", "module_utils/")):
-        return False
-    try:
-        with open(os.path.join(os.path.dirname(ansible.__file__), rest), "rb") as file:
-            return file.read() == content
-    except FileNotFoundError:
-        return False  # made by ansible-core while it built the payload
 
 
 def _shebang(path: str) -> tuple[str, ...]:

@@ -15,6 +15,11 @@ import yaml
 from ansible import constants as C
 
 
+def options_of(strategy: Any) -> dict[str, Any]:
+    """Return the values of the options of a strategy of ours, its class or object. Raises as strategy_options."""
+    return strategy_options(strategy.svc_name, strategy.svc_options_fragment.DOCUMENTATION)
+
+
 def strategy_options(name: str, documentation: str) -> dict[str, Any]:
     """Return the values of a strategy's options.
 

@@ -28,6 +28,7 @@ from ansible.module_utils._internal._datatag import (
     _AnsibleTaggedTime,
 )
 
+from ansible_svc.compat.copying import shallow_copy
 from ansible_svc.compat.task_run import UNIFIED_RESULTS
 
 if not UNIFIED_RESULTS:
@@ -69,12 +70,12 @@ def isolated(value: Any) -> Any:
     if kind is list:
         return [one if type(one) in _UNCHANGEABLE else isolated(one) for one in value]
     if kind is _AnsibleTaggedDict:
-        tagged = value.copy()
+        tagged = shallow_copy(value)
         for key, one in value.items():
             tagged[key] = isolated(one)
         return tagged
     if kind is _AnsibleTaggedList:
-        tagged = value.copy()
+        tagged = shallow_copy(value)
         tagged[:] = [isolated(one) for one in value]
         return tagged
     return _pickled(value)

@@ -35,7 +35,12 @@ def is_shipped(files: Iterable[tuple[str, str]]) -> bool:
     Parameters:
         files: (path inside the payload, hexadecimal sha256) pairs.
     """
-    return all(path in _GENERATED or digest == _shipped_digest(path) for path, digest in files)
+    return all(path in _GENERATED or is_shipped_file(path, digest) for path, digest in files)
+
+
+def is_shipped_file(path: str, digest: str) -> bool:
+    """Tell whether a file of a built module is the one that ansible-core ships, and nobody else's in its place."""
+    return digest == _shipped_digest(path)
 
 
 @functools.cache

@@ -16,7 +16,7 @@ from ansible._internal._templating._engine import TemplateEngine
 from ansible.errors import AnsibleError
 from ansible.utils.display import Display
 
-from ansible_svc.compat.options import strategy_options
+from ansible_svc.compat.options import options_of
 from ansible_svc.compat.task_context import task_context
 from ansible_svc.compat.task_run import TaskSpec, run_task
 from ansible_svc.compat.variables import remember_variables
@@ -60,7 +60,7 @@ class NativeStrategy(Mixin):
 
     def __init__(self, tqm: Any) -> None:
         # before the base class starts its thread: a wrong value must leave nothing running
-        self._svc_options = strategy_options(self.svc_name, self.svc_options_fragment.DOCUMENTATION)
+        self._svc_options = options_of(self)
         super().__init__(tqm)
         self._svc: Runtime = runtime()
         self._svc.task_children.end_on_sigterm()

@@ -17,8 +17,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from ansible_svc.compat.module_build import build, is_of_core
+from ansible_svc.compat.module_build import build
 from ansible_svc.compat.plugin_loading import loading_lock
+from ansible_svc.compat.shipped import is_shipped_file
 from ansible_svc.service import AllowParents, DeduplicatingService, expose
 from ansible_svc.services.reusable import is_reusable
 from ansible_svc.transport.compact import without_comments, without_documentation
@@ -93,7 +94,7 @@ class ModuleService(DeduplicatingService):
         self._lock = threading.Lock()
         self.reuse_runners = True
         self._blobs: dict[str, bytes] = {}
-        self._short: dict[tuple[str, bytes], bytes] = {}
+        self._short: dict[tuple[str, str], bytes] = {}
         self._packs: OrderedDict[tuple[str, ...], bytes] = OrderedDict()
         self._packing: dict[tuple[str, ...], threading.Lock] = {}
         self._built: dict[str, int] = {}
@@ -120,8 +121,8 @@ class ModuleService(DeduplicatingService):
         shipped = [(relative, hashlib.sha256(content).hexdigest()) for relative, content in parts.files.items()]
         files = []
         blobs = {}
-        for relative, content in parts.files.items():
-            content = self._shortened(relative, content)
+        for relative, digest in shipped:
+            content = self._shortened(relative, digest, parts.files[relative])
             digest = hashlib.sha256(content).hexdigest()
             files.append((relative, digest))
             blobs[digest] = content
@@ -142,19 +143,19 @@ class ModuleService(DeduplicatingService):
             reusable=self.reuse_runners and is_reusable(parts.fqn, shipped),
         )
 
-    def _shortened(self, relative: str, content: bytes) -> bytes:
+    def _shortened(self, relative: str, digest: str, content: bytes) -> bytes:
         """Return a file of ansible-core's own without comments and documentation; any other file as it is.
 
         Nobody but ansible-core is known not to look at its docstrings.
         """
         with self._lock:
-            known = self._short.get((relative, content))
+            known = self._short.get((relative, digest))
         if known is None:
             known = content
-            if is_of_core(relative, content):
+            if is_shipped_file(relative, digest):
                 known = without_documentation(without_comments(content.decode())).encode()
             with self._lock:
-                self._short[relative, content] = known
+                self._short[relative, digest] = known
         return known
 
     def count_use(self, path: str) -> None:

@@ -21,6 +21,21 @@ def encode(header: dict[str, object], body: bytes = b"") -> bytes:
     return _LENGTHS.pack(len(text), len(body)) + text + body
 
 
+def cut(lengths: list[list[object]], body: bytes) -> tuple[dict[str, bytes], bytes]:
+    """Return the contents that a body begins with, by digest, and what follows them.
+
+    Parameters:
+        lengths: [digest, length] of each, in order.
+    """
+    blobs = {}
+    start = 0
+    for digest, length in lengths:
+        end = start + int(length)  # type: ignore[call-overload]
+        blobs[str(digest)] = body[start:end]
+        start = end
+    return blobs, body[start:]
+
+
 class FrameReader:
     """Cut a byte stream into frames.
 

@@ -32,7 +32,7 @@ import sys
 
 from ansible_svc.target import runner
 from ansible_svc.target.audit import State
-from ansible_svc.target.frames import FrameReader, encode
+from ansible_svc.target.frames import FrameReader, cut, encode
 from ansible_svc.target.payload import PayloadImporter
 
 TYPE_CHECKING = False
@@ -94,11 +94,9 @@ class ReusedRunner:
             del data
 
     def _learn(self, header: dict[str, object], body: bytes) -> None:
-        start = 0
-        for digest, length in header["digests"]:  # type: ignore[attr-defined]
-            self._blobs[digest] = body[start : start + length]
-            start += length
-        self._importer.add_codes(marshal.loads(body[start:]))  # noqa: S302 - the zygote's own
+        blobs, codes = cut(header["digests"], body)  # type: ignore[arg-type]
+        self._blobs.update(blobs)
+        self._importer.add_codes(marshal.loads(codes))  # noqa: S302 - the zygote's own
         self._bundles[str(header["bundle"])] = header["files"]  # type: ignore[assignment]
 
     def _run(self, header: dict[str, object], arguments: bytes) -> None:

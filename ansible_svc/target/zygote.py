@@ -37,7 +37,7 @@ import time
 
 from ansible_svc.target import popen, runner, stdlib
 from ansible_svc.target.code_cache import CodeCache
-from ansible_svc.target.frames import FrameReader, encode
+from ansible_svc.target.frames import FrameReader, cut, encode
 from ansible_svc.target.idle import IdleRunners, Runner, look_at_host
 from ansible_svc.target.payload import PayloadImporter
 from ansible_svc.target.reuse import ReusedRunner
@@ -128,10 +128,8 @@ class Zygote:
             handler(header, body)
 
     def _do_blobs(self, header: dict[str, object], body: bytes) -> None:
-        start = 0
-        for digest, length in header["digests"]:  # type: ignore[attr-defined]
-            self._blobs[digest] = body[start : start + length]
-            start += length
+        blobs, _rest = cut(header["digests"], body)  # type: ignore[arg-type]
+        self._blobs.update(blobs)
 
     def _do_cache(self, header: dict[str, object], body: bytes) -> None:
         self._cache = CodeCache(str(header["directory"]), int(header["limit"]))  # type: ignore[call-overload]

@@ -10,7 +10,7 @@ import pytest
 from ansible import constants as C
 from ansible.errors import AnsibleOptionsError
 
-from ansible_svc.compat.options import strategy_options
+from ansible_svc.compat.options import options_of, strategy_options
 from ansible_svc.plugins.strategy import svc_free, svc_host_pinned, svc_linear
 
 DOCUMENTATION = """
@@ -60,10 +60,9 @@ def test_a_value_of_the_wrong_type(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize("plugin", [svc_linear, svc_free, svc_host_pinned], ids=lambda plugin: plugin.__name__)
 def test_our_strategies_have_the_same_options(plugin: object, monkeypatch: pytest.MonkeyPatch) -> None:
-    name = plugin.__name__.rpartition(".")[2]  # type: ignore[attr-defined]
     monkeypatch.setenv("ANSIBLE_SVC_FORK_ACTIONS", "copy,ns.col.thing")
     monkeypatch.setenv("ANSIBLE_SVC_STATS_FILE", "/x/stats.json")
-    options = strategy_options(name, plugin.StrategyModule.svc_options_fragment.DOCUMENTATION)  # type: ignore[attr-defined]
+    options = options_of(plugin.StrategyModule)  # type: ignore[attr-defined]
     assert options == {
         "stats_file": "/x/stats.json",
         "fork_actions": ["copy", "ns.col.thing"],
