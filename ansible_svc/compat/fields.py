@@ -5,8 +5,9 @@
 ansible-core keeps keywords as field attributes (playbook/attribute.py). For every task and host it copies some sixty of
 them, resolves them, templates and checks each, and lists them again: nearly two thirds of a small task's time on its
 thread, measured, although hardly any keyword is set, and fewer hold a template. ``QuickFields`` does the same four
-things for a class with one table for all its fields: what needs no templating and has its type already is left as it
-is. All else goes to ansible-core's own code, field by field, so what it does, says and refuses stays ansible-core's.
+things for a class with one table for all its fields (field_table.py): what needs no templating and has its type already
+is left as it is. All else goes to ansible-core's own code, field by field, so what it does, says and refuses stays
+ansible-core's.
 
 ``quick_class`` puts QuickFields right above ansible-core's FieldAttributeBase in the order of classes: what Task and
 its subclasses add to copying or checking stays in force.
@@ -15,14 +16,12 @@ its subclasses add to copying or checking stays in force.
 from __future__ import annotations
 
 import functools
-from dataclasses import dataclass
 from operator import attrgetter, is_
 from typing import Any
 
-from ansible._internal._datatag._tags import Origin, TrustedAsTemplate
-from ansible.module_utils._internal._datatag import AnsibleTagHelper, _AnsibleTaggedStr
+from ansible.module_utils._internal._datatag import _AnsibleTaggedStr
 from ansible.module_utils.common.sentinel import Sentinel
-from ansible.playbook.attribute import FieldAttribute, NonInheritableFieldAttribute
+from ansible.playbook.attribute import NonInheritableFieldAttribute
 from ansible.playbook.base import FieldAttributeBase
 from ansible.playbook.block import Block
 from ansible.playbook.loop_control import LoopControl
@@ -30,99 +29,12 @@ from ansible.playbook.play_context import PlayContext
 from ansible.playbook.task import Task
 
 from ansible_svc.compat.copying import shallow_copy
+from ansible_svc.compat.field_table import PLAIN_SCALARS, Field, fields_of, fields_of_class, is_no_template
 
 _UNCHANGING = frozenset({str, int, float, bool, type(None), type(Sentinel), _AnsibleTaggedStr})
-_PLAIN_SCALARS = frozenset({int, float, bool})
-_QUIET_TAGS = frozenset({Origin, TrustedAsTemplate})
-_ATTRIBUTES = frozenset({FieldAttribute, NonInheritableFieldAttribute})
-_TEMPLATE_HEADER = "#jinja2:"
-# What a value of a type is already, so that checking it gives the value back (FieldAttributeBase._get_validated_value).
-_TYPES = {
-    "string": frozenset({str, _AnsibleTaggedStr}),
-    "int": frozenset({int, bool}),
-    "float": frozenset({float}),
-    "bool": frozenset({bool}),
-    "list": frozenset({list}),
-    "dict": frozenset({dict}),
-}
-# Task's own checks of these give the value back as it is; they are templated when they are used.
-_LEFT_ALONE = ("loop", "delegate_to", "changed_when", "failed_when", "until", "module_defaults", "break_when")
 # Blocks are few and hold for a play; a hundred values each.
 _ENTRIES = 512
 _inherited: dict[int, tuple[Any, list[Any], dict[str, Any]]] = {}
-
-
-@dataclass(frozen=True, slots=True)
-class _Field:
-    """One name of a field.
-
-    Attributes:
-        name: as a playbook says it.
-        key: where an object keeps the value.
-        alias_key: where it keeps it a second time, or None.
-        attribute: ansible-core's.
-        inherited: whether parents have a say in it.
-        extended: whether they have even when the object has a value of its own.
-        quick: whether the object's own value may be looked at instead of asking the attribute.
-        checked: whether it is checked when its object is no task: the attribute says always.
-        left_alone: whether checking does not template it.
-        types: a value of such a type needs no conversion; empty when ansible-core has to look at it in any case.
-        listof: what items of a list have to be, None for anything.
-    """
-
-    name: str
-    key: str
-    alias_key: str | None
-    attribute: Any
-    inherited: bool
-    extended: bool
-    quick: bool
-    checked: bool
-    left_alone: bool
-    types: frozenset[type]
-    listof: Any
-
-    def needs_nothing(self, value: Any) -> bool:
-        """Tell whether templating and converting would give back the value, or an equal list or dict."""
-        kind = value.__class__
-        if kind not in self.types:
-            return False
-        if kind is list and self.listof is not None and not all(isinstance(item, self.listof) for item in value):
-            return False
-        return self.left_alone or _is_no_template(value)
-
-
-@functools.cache
-def _fields(kind: Any) -> tuple[_Field, ...]:
-    """Return the fields of a class in ansible-core's order."""
-    found = []
-    for name, attribute in kind.fattributes.items():
-        validate = getattr(kind, f"_post_validate_{name}", None)
-        as_task = validate is not None and validate is getattr(Task, validate.__name__, None)
-        types = _TYPES.get(attribute.isa, frozenset())
-        if validate is not None and not (as_task and name in (*_LEFT_ALONE, "name")):
-            types = frozenset()
-        inherited = hasattr(kind, "_get_parent_attribute") and isinstance(attribute, FieldAttribute)
-        found.append(
-            _Field(
-                name=name,
-                key=f"_{attribute.name}",
-                alias_key=f"_{attribute.alias}" if attribute.alias is not None else None,
-                attribute=attribute,
-                inherited=inherited,
-                extended=inherited and attribute.extend,
-                quick=type(attribute) in _ATTRIBUTES and not hasattr(kind, f"_get_attr_{attribute.name}"),
-                checked=attribute.always_post_validate,
-                left_alone=as_task and name in _LEFT_ALONE,
-                types=types,
-                listof=attribute.listof,
-            )
-        )
-    return tuple(found)
-
-
-def _fields_of(thing: Any) -> tuple[_Field, ...]:
-    return _fields(thing.__class__)
 
 
 class QuickFields(FieldAttributeBase):
@@ -142,7 +54,7 @@ class QuickFields(FieldAttributeBase):
             return
         own = self.__dict__
         inherited = inherited_fields(self) if type(self._svc_parent) is Block else None
-        for field in _fields_of(self):
+        for field in fields_of(self):
             if field.extended or not field.quick:
                 value = getattr(self, field.name)
             elif own.get(field.key, Sentinel) is not Sentinel:
@@ -164,7 +76,7 @@ class QuickFields(FieldAttributeBase):
         kind: Any = self.__class__
         new = _open_class(kind)()
         own, others = self.__dict__, new.__dict__
-        for field in _fields(kind):
+        for field in fields_of_class(kind):
             value = own.get(field.key, Sentinel)
             if value.__class__ not in _UNCHANGING:
                 value = _copied(value)
@@ -183,13 +95,13 @@ class QuickFields(FieldAttributeBase):
         # an imported role is no task of its own
         checks_all = self._post_validate_object and not getattr(self, "statically_loaded", False)
         settled = self._svc_settled
-        for field in _fields_of(self):
+        for field in fields_of(self):
             value = own[field.key] if settled and field.quick else self._svc_value(field)
             attribute = field.attribute
-            if value.__class__ in _PLAIN_SCALARS and settled and field.quick and value.__class__ in field.types:
+            if value.__class__ in PLAIN_SCALARS and settled and field.quick and value.__class__ in field.types:
                 continue
             if attribute.static:
-                if field.name == "vars" or _is_no_template(value):
+                if field.name == "vars" or is_no_template(value):
                     continue
             elif value is None:
                 if not attribute.required:
@@ -210,7 +122,7 @@ class QuickFields(FieldAttributeBase):
     def dump_attrs(self) -> dict[str, Any]:
         """See FieldAttributeBase.dump_attrs."""
         attributes = {}
-        for field in _fields_of(self):
+        for field in fields_of(self):
             value = self._svc_value(field)
             if field.attribute.isa == "class":
                 value = value.serialize() if hasattr(value, "serialize") else value.dump_attrs()
@@ -221,7 +133,7 @@ class QuickFields(FieldAttributeBase):
     def _svc_parent(self) -> Any:
         return self.__dict__.get("_parent")
 
-    def _svc_value(self, field: _Field) -> Any:
+    def _svc_value(self, field: Field) -> Any:
         """Return the value of a field, as its attribute does."""
         own = self.__dict__
         value = own.get(field.key, Sentinel)
@@ -237,13 +149,13 @@ class QuickFields(FieldAttributeBase):
         return value
 
 
-def _put(own: dict[str, Any], field: _Field, value: Any) -> None:
+def _put(own: dict[str, Any], field: Field, value: Any) -> None:
     own[field.key] = value
     if field.alias_key is not None:
         own[field.alias_key] = value
 
 
-def _default(field: _Field) -> Any:
+def _default(field: Field) -> Any:
     """Return the value of a field that nobody has set."""
     value = field.attribute.default
     if not callable(value):
@@ -269,7 +181,7 @@ def inherited_fields(task: Any) -> dict[str, Any]:
         return known[2]
     values = {
         field.name: parent._get_parent_attribute(field.name)
-        for field in _fields_of(task)
+        for field in fields_of(task)
         if field.inherited and not field.extended
     }
     if len(_inherited) >= _ENTRIES:
@@ -296,25 +208,7 @@ def _said_by(parent: Any) -> list[Any]:
 
 @functools.cache
 def _inheritable_keys() -> tuple[str, ...]:
-    return tuple(field.key for field in _fields(quick_class(Task)) if field.inherited and not field.extended)
-
-
-def _is_no_template(value: Any) -> bool:
-    """Tell whether templating would give the value back: False when that is not certain at a glance."""
-    kind = value.__class__
-    if kind is str:
-        return "{" not in value and not value.startswith(_TEMPLATE_HEADER)
-    if kind is _AnsibleTaggedStr:
-        return (
-            "{" not in value
-            and not value.startswith(_TEMPLATE_HEADER)
-            and AnsibleTagHelper.tag_types(value) <= _QUIET_TAGS
-        )
-    if kind is list:
-        return all(item.__class__ is not list and _is_no_template(item) for item in value)
-    if kind is dict:
-        return not value
-    return value is None or kind in _PLAIN_SCALARS
+    return tuple(field.key for field in fields_of_class(quick_class(Task)) if field.inherited and not field.extended)
 
 
 class QuickPlayContext(QuickFields):
@@ -330,7 +224,7 @@ class QuickPlayContext(QuickFields):
         others = new.__dict__
         others.update(_new_play_context())
         own = self.__dict__
-        for field in _fields(kind):
+        for field in fields_of_class(kind):
             value = own[field.key]
             others[field.key] = value if value.__class__ in _UNCHANGING else shallow_copy(value)
         for name in ("_loader", "_variable_manager", "_origin", "_validated", "_finalized", "_uuid"):
@@ -361,7 +255,7 @@ class _QuickTask:
         parent = self._parent  # type: ignore[attr-defined]
         if parent and type(parent) is Block:
             for name in _checked_of_block():
-                if not _is_no_template(getattr(parent, name)):
+                if not is_no_template(getattr(parent, name)):
                     parent.post_validate_attribute(name, templar=templar)
             QuickFields.post_validate(self, templar)  # type: ignore[arg-type]
         else:
@@ -398,7 +292,7 @@ def _settled_class(kind: Any) -> Any:
     if kind._svc_settled:
         return kind
     body: dict[str, Any] = {**_identity(kind), "_svc_settled": True, "_svc_open": kind}
-    for field in _fields(kind):
+    for field in fields_of_class(kind):
         if field.quick:
             body[field.name] = property(attrgetter(field.key), functools.partial(_set, field=field))
     return type(kind.__name__, (kind,), body)
@@ -409,7 +303,7 @@ def _settle(thing: Any) -> None:
     if thing._svc_settled:
         return
     own = thing.__dict__
-    for field in _fields_of(thing):
+    for field in fields_of(thing):
         if own.get(field.key, Sentinel) is Sentinel:
             _put(own, field, _default(field))
     thing.__class__ = _settled_class(thing.__class__)
@@ -419,7 +313,7 @@ def _open_class(kind: Any) -> Any:
     return kind._svc_open if kind._svc_settled else kind
 
 
-def _set(settled: Any, value: Any, field: _Field) -> None:
+def _set(settled: Any, value: Any, field: Field) -> None:
     _put(settled.__dict__, field, _default(field) if value is Sentinel else value)
 
 
