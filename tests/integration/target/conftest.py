@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 import json
 import os
@@ -131,12 +132,20 @@ class Bench:
         """Build one of ansible-core's modules."""
         return self._kept(build(name, module_loader.find_plugin(name)))
 
-    def module(self, name: str, source: str, changed: dict[str, Callable[[bytes], bytes]] | None = None) -> Module:
+    def module(
+        self,
+        name: str,
+        source: str,
+        changed: dict[str, Callable[[bytes], bytes]] | None = None,
+        beside: Module | None = None,
+    ) -> Module:
         """Build a module.
 
         Parameters:
             source: its text, without the PRELUDE.
             changed: path of a file in the bundle -> function from its content to another.
+            beside: one of ansible-core's modules. Put this one into the same package, and with it all that the other
+                imports: a runner that has run the other may then run this one.
         """
         path = self.folder / f"{name}.py"
         path.write_text(PRELUDE + source)
@@ -146,6 +155,10 @@ class Bench:
         for relative, change in (changed or {}).items():
             assert parts is not None
             parts.files[relative] = change(parts.files[relative])
+        if beside is not None:
+            assert parts is not None
+            files = {path.replace("ansible/legacy/", "ansible/modules/"): each for path, each in parts.files.items()}
+            parts = dataclasses.replace(parts, fqn=f"ansible.modules.{name}", files={**beside.parts.files, **files})
         return self._kept(parts)
 
     def _kept(self, parts: AnsiballZ | None) -> Module:

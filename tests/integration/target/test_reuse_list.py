@@ -102,7 +102,9 @@ def runs(name: str, folder: Path) -> list[dict[str, Any]]:
 @pytest.mark.parametrize("name", sorted(REUSABLE))
 def test_a_module_on_the_list_leaves_nothing_behind(bench: Bench, name: str) -> None:
     short = name.rpartition(".")[2]
-    module, pid, tells = bench.shipped(short), bench.module("pid", PID), bench.module("tells", TELLS_EVERYTHING)
+    module = bench.shipped(short)
+    pid = bench.module("pid", PID, beside=module)
+    tells = bench.module("tells", TELLS_EVERYTHING, beside=module)
     assert is_reusable(module.parts.fqn, list(module.files.items()))
     before = answer(bench.run(tells, reuse=True))
     was = answer(bench.run(pid, reuse=True))["pid"]
