@@ -87,6 +87,8 @@ SOURCES = (
     "target.audit",
     "target.idle",
     "target.reuse",
+    "target.children",
+    "target.commands",
     "target.zygote",
 )
 

@@ -25,7 +25,6 @@ Answers:
 
 from __future__ import annotations
 
-import errno
 import gc
 import marshal
 import os
@@ -36,7 +35,9 @@ import sys
 import time
 
 from ansible_svc.target import popen, runner, stdlib
+from ansible_svc.target.children import Child, Children
 from ansible_svc.target.code_cache import CodeCache
+from ansible_svc.target.commands import start_command
 from ansible_svc.target.frames import FrameReader, cut, encode
 from ansible_svc.target.idle import IdleRunners, Runner, look_at_host
 from ansible_svc.target.payload import PayloadImporter
@@ -50,21 +51,6 @@ _READ_BYTES = 1 << 18
 # What tracebacks of modules show as the place of their code; nothing is ever opened there.
 _ROOT = "/tmp/ansible_payload.zip"  # noqa: S108
 _CAN_REUSE = hasattr(os, "memfd_create")
-
-
-class Child:
-    """One running process: its pid, its pipes and what it has written so far."""
-
-    def __init__(self, number: int, pid: int) -> None:
-        self.number = number
-        self.pid = pid
-        self.output = {"out": bytearray(), "err": bytearray()}
-        self.readers: dict[int, str] = {}
-        self.terminal: int | None = None
-        self.stdin: int | None = None
-        self.to_write = memoryview(b"")
-        self.status: int | None = None
-        self.runner: Runner | None = None
 
 
 class Zygote:
@@ -84,11 +70,10 @@ class Zygote:
         self._runs: dict[str, int] = {}
         self._cache: CodeCache | None = None
         self._importer = PayloadImporter(self._blobs.__getitem__)
-        self._children: dict[int, Child] = {}
-        self._pids: dict[int, Child] = {}
         self._idle = IdleRunners()
         self._runners: dict[int, Runner] = {}
         self._selector = selectors.DefaultSelector()
+        self._children = Children(self._selector, self._send_done)
         self._wake_read, self._wake_write = os.pipe()
         self._open = True
 
@@ -110,8 +95,7 @@ class Zygote:
             if self._idle:
                 for expired in self._idle.expired(time.monotonic()):
                     self._let_go(expired)
-        for child in list(self._children.values()):
-            self._kill(child)
+        self._children.kill_all()
 
     # what arrives
 
@@ -168,9 +152,9 @@ class Zygote:
             self._in_child(out_write, err_write, (out_read, err_read), header, files, body)
         os.close(out_write)
         os.close(err_write)
-        child = self._add(header, pid)
-        self._watch(child, out_read, "out")
-        self._watch(child, err_read, "err")
+        child = self._children.add(int(header["id"]), pid)  # type: ignore[call-overload]
+        self._children.watch(child, out_read, "out")
+        self._children.watch(child, err_read, "err")
         if runs <= 2:
             self._keep(bundle, files)
 
@@ -243,8 +227,7 @@ class Zygote:
         frames = b""
         if bundle not in taken.bundles:
             frames = self._lesson(taken, bundle)
-        child = self._add(header, taken.pid)
-        child.runner = taken
+        self._children.add(int(header["id"]), taken.pid).runner = taken  # type: ignore[call-overload]
         try:
             taken.channel.sendall(frames + encode(header, body))
         except (BrokenPipeError, ConnectionResetError):
@@ -293,8 +276,7 @@ class Zygote:
             self._let_go(taken)
             return
         for header, body in taken.frames.feed(data):
-            child = self._pids.pop(taken.pid)
-            del self._children[child.number]
+            child = self._children.answered(taken.pid)
             taken.loaded.update(header.get("loaded") or {})  # type: ignore[call-overload]
             self._send({"op": "done", "id": child.number, "rc": header["rc"], "out": header["out"]}, body)
             for surplus in self._idle.put(taken, time.monotonic()):
@@ -318,178 +300,35 @@ class Zygote:
 
     def _do_exec(self, header: dict[str, object], body: bytes) -> None:
         try:
-            self._start_command(header, body)
+            start_command(self._children, header, body)
         except OSError as error:
             self._send({"op": "failed", "id": header["id"], "error": str(error), "errno": error.errno})
 
-    def _start_command(self, header: dict[str, object], body: bytes) -> None:
-        import subprocess
-
-        environment = dict(os.environ)
-        environment.update(header.get("env") or {})  # type: ignore[call-overload]
-        argv = [os.fsencode(argument) for argument in header["argv"]]  # type: ignore[attr-defined]
-        directory = header.get("cwd")
-        if header.get("pty"):
-            self._start_on_terminal(header, argv, environment, body)
-            return
-        process = subprocess.Popen(
-            argv,
-            stdin=subprocess.PIPE if body else subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            cwd=directory,  # type: ignore[call-overload]
-            env=environment,
-            start_new_session=True,
-        )
-        child = self._add(header, process.pid)
-        self._watch(child, os.dup(process.stdout.fileno()), "out")
-        self._watch(child, os.dup(process.stderr.fileno()), "err")
-        if body:
-            self._feed(child, os.dup(process.stdin.fileno()), body)
-        for stream in (process.stdin, process.stdout, process.stderr):
-            if stream is not None:
-                stream.close()
-        process.returncode = 0  # this loop reaps it; Popen must not try
-
-    def _start_on_terminal(
-        self, header: dict[str, object], argv: list[bytes], environment: dict[str, str], body: bytes
-    ) -> None:
-        import pty
-        import shutil
-
-        if shutil.which(argv[0]) is None:
-            number = errno.EACCES if b"/" in argv[0] and os.path.exists(argv[0]) else errno.ENOENT
-            raise OSError(number, os.strerror(number), os.fsdecode(argv[0]))
-        pid, terminal = pty.fork()
-        if pid == 0:
-            try:
-                for number in (signal.SIGCHLD, signal.SIGPIPE, signal.SIGXFSZ):
-                    signal.signal(number, signal.SIG_DFL)
-                signal.set_wakeup_fd(-1)
-                if header.get("cwd"):
-                    os.chdir(str(header["cwd"]))
-                os.closerange(3, 1024)
-                os.execvpe(argv[0], argv, environment)  # noqa: S606
-            except BaseException:
-                sys.excepthook(*sys.exc_info())
-            os._exit(127)
-        child = self._add(header, pid)
-        child.terminal = terminal
-        self._watch(child, terminal, "out")
-
     def _do_kill(self, header: dict[str, object], body: bytes) -> None:
-        child = self._children.get(int(header["id"]))  # type: ignore[call-overload]
-        if child is not None:
-            self._kill(child)
-
-    # children
-
-    def _add(self, header: dict[str, object], pid: int) -> Child:
-        child = Child(int(header["id"]), pid)  # type: ignore[call-overload]
-        self._children[child.number] = child
-        self._pids[pid] = child
-        return child
-
-    def _watch(self, child: Child, descriptor: int, name: str) -> None:
-        os.set_blocking(descriptor, False)
-        child.readers[descriptor] = name
-        self._selector.register(descriptor, selectors.EVENT_READ, lambda fd: self._read(child, fd))
-
-    def _feed(self, child: Child, descriptor: int, data: bytes) -> None:
-        os.set_blocking(descriptor, False)
-        child.stdin = descriptor
-        child.to_write = memoryview(data)
-        self._selector.register(descriptor, selectors.EVENT_WRITE, lambda fd: self._write(child))
-
-    def _write(self, child: Child) -> None:
-        try:
-            written = os.write(child.stdin, child.to_write)  # type: ignore[arg-type]
-        except BlockingIOError:
-            return
-        except OSError:  # the process closed its standard input: it does not want the rest
-            written = len(child.to_write)
-        child.to_write = child.to_write[written:]
-        if not child.to_write:
-            self._close_stdin(child)
-
-    def _close_stdin(self, child: Child) -> None:
-        if child.stdin is not None:
-            self._selector.unregister(child.stdin)
-            os.close(child.stdin)
-            child.stdin = None
-
-    def _read(self, child: Child, descriptor: int) -> bool:
-        """Read once; return whether there was something, closing the descriptor at its end."""
-        try:
-            data = os.read(descriptor, _READ_BYTES)
-        except BlockingIOError:
-            return False
-        except OSError as error:
-            if error.errno != errno.EIO:  # EIO: nobody has the terminal's other side open
-                raise
-            data = b""
-        child.output[child.readers[descriptor]] += data
-        if not data:
-            self._selector.unregister(descriptor)
-            del child.readers[descriptor]
-            if descriptor != child.terminal:  # closing that one would send its process SIGHUP
-                os.close(descriptor)
-            self._finish_if_over(child)
-        return bool(data)
+        self._children.kill(int(header["id"]))  # type: ignore[call-overload]
 
     def _on_wake(self, descriptor: int) -> None:
         try:
             os.read(descriptor, 4096)
         except BlockingIOError:
             return
-        while self._pids or self._runners:
+        while self._children or self._runners:
             try:
                 pid, status = os.waitpid(-1, os.WNOHANG)
             except ChildProcessError:
                 return
             if pid == 0:
                 return
-            child = self._pids.pop(pid, None)
+            child = self._children.reaped(pid)
             if pid in self._runners:
                 self._bury(pid, child)
             if child is not None:
-                child.status = status
-                self._finish_if_over(child)
+                self._children.ended(child, status)
 
-    def _finish_if_over(self, child: Child) -> None:
-        """Answer when the process has ended; what it left running may keep its pipes, but nobody waits for that."""
-        if child.status is None or child.number not in self._children:
-            return
-        for descriptor in list(child.readers):
-            while descriptor in child.readers and self._read(child, descriptor):
-                continue
-        if child.number not in self._children:
-            return
-        del self._children[child.number]
-        for descriptor in list(child.readers):
-            self._selector.unregister(descriptor)
-            if descriptor != child.terminal:
-                os.close(descriptor)
-        child.readers.clear()
-        if child.terminal is not None:
-            os.close(child.terminal)
-        self._close_stdin(child)
-        status = child.status
-        code = -os.WTERMSIG(status) if os.WIFSIGNALED(status) else os.WEXITSTATUS(status)
+    def _send_done(self, child: Child) -> None:
         output = child.output
-        self._send(
-            {"op": "done", "id": child.number, "rc": code, "out": len(output["out"])},
-            bytes(output["out"] + output["err"]),
-        )
-
-    def _kill(self, child: Child) -> None:
-        try:
-            os.killpg(child.pid, signal.SIGKILL)
-        except ProcessLookupError:
-            # It has not made its own group yet, or it has ended; its number is still its own, since only we reap it.
-            os.kill(child.pid, signal.SIGKILL)
-        if child.runner is not None:
-            os.kill(child.pid, signal.SIGKILL)  # it may be out of its group, looking at what is left there
+        header: dict[str, object] = {"op": "done", "id": child.number, "rc": child.code, "out": len(output["out"])}
+        self._send(header, bytes(output["out"] + output["err"]))
 
     def _send(self, header: dict[str, object], body: bytes = b"") -> None:
         try:
