@@ -11,8 +11,8 @@ from __future__ import annotations
 
 from typing import Any
 
-import yaml
 from ansible import constants as C
+from ansible.module_utils.common.yaml import yaml_load
 
 
 def options_of(strategy: Any) -> dict[str, Any]:
@@ -29,7 +29,7 @@ def strategy_options(name: str, documentation: str) -> dict[str, Any]:
 
     Raises AnsibleOptionsError for a value of the wrong type.
     """
-    definitions = yaml.safe_load(documentation)["options"]
+    definitions = yaml_load(documentation)["options"]
     C.config.initialize_plugin_configuration_definitions("strategy", name, definitions)
     return {
         option: C.config.get_config_value(option, plugin_type="strategy", plugin_name=name) for option in definitions

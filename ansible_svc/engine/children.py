@@ -39,7 +39,9 @@ class TaskChildren:
     """
 
     def __init__(self) -> None:
-        self._before = frozenset(pid for pid, parent, _state in _processes() if parent == os.getpid())
+        self._before: frozenset[int] = frozenset()
+        if _has_children():  # asking that takes no time; looking at every process does
+            self._before = frozenset(pid for pid, parent, _state in _processes() if parent == os.getpid())
 
     def end(self) -> None:
         """Send SIGTERM to every process that a task on a thread has started, and to all that these have started.
@@ -84,6 +86,14 @@ class TaskChildren:
             waiting += children[pid]
             found[pid] = states[pid]
         return found
+
+
+def _has_children() -> bool:
+    try:
+        os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+    except ChildProcessError:
+        return False
+    return True
 
 
 def _send(pid: int, number: signal.Signals) -> None:

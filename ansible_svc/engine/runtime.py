@@ -134,6 +134,7 @@ class Runtime:
         self._broker.shutdown()
         self._broker.join()
         self._pool.join()
+        self.modules.save()
         if busy:
             self.task_children.end()
 

@@ -68,7 +68,9 @@ class NativeStrategy(Mixin):
         watch_lookups(self._svc_options["thread_lookups"])
         self._svc_forking = threading.Lock()
         self._svc_left: dict[str, str] = {}
-        self._svc.contexts.use_cache(cache_options(self._svc_options))
+        cache = cache_options(self._svc_options)
+        self._svc.contexts.use_cache(cache)
+        self._svc.modules.use_cache(cache.directory)
         self._svc.modules.reuse_runners = self._svc_options["runners"] == "reuse"
         self._svc.stats_file = self._svc_options["stats_file"] or self._svc.stats_file
         self._svc_slots = Slots(self._workers)

@@ -19,10 +19,9 @@ from typing import Any
 
 from ansible_svc.compat.module_build import build
 from ansible_svc.compat.plugin_loading import loading_lock
-from ansible_svc.compat.shipped import is_shipped_file
 from ansible_svc.service import AllowParents, DeduplicatingService, expose
+from ansible_svc.services.build_memory import BuildMemory
 from ansible_svc.services.reusable import is_reusable
-from ansible_svc.transport.compact import without_comments, without_documentation
 
 # What a zygote imports before it forks runners: AnsiballZ needs these in every module.
 PRELOAD = ("ansible.module_utils._internal._ansiballz._loader", "ansible.module_utils.basic")
@@ -84,7 +83,7 @@ class ModuleService(DeduplicatingService):
         reuse_runners: a runner on a host may be used again after a module that is known to leave nothing behind. To be
             set before anything is built.
 
-    Threads: any. Guarded by ``_lock``: blobs, shortened files, packs and counters.The one thread that builds
+    Threads: any. Guarded by ``_lock``: blobs, packs and counters. The one thread that builds
     holds ``loading_lock``, as those do that build the stock way (compat.module_build.build_one_at_a_time); there is
     nothing to gain from two, since neither lets the other run.
     """
@@ -94,13 +93,24 @@ class ModuleService(DeduplicatingService):
         self._lock = threading.Lock()
         self.reuse_runners = True
         self._blobs: dict[str, bytes] = {}
-        self._short: dict[tuple[str, str], bytes] = {}
+        self._memory = BuildMemory()
         self._packs: OrderedDict[tuple[str, ...], bytes] = OrderedDict()
         self._packing: dict[tuple[str, ...], threading.Lock] = {}
         self._built: dict[str, int] = {}
         self._used: dict[str, int] = {}
         self._pack_count = 0
         self._pack_bytes = 0
+
+    def use_cache(self, directory: str | None) -> None:
+        """Build with what earlier runs have left in a cache directory; None: there is none.
+
+        Threads: as BuildMemory.load.
+        """
+        self._memory.load(directory)
+
+    def save(self) -> None:
+        """Leave what was found out for the next run. Threads: as BuildMemory.save."""
+        self._memory.save()
 
     @expose(policy=AllowParents())
     def bundle(self, name: str, path: str) -> Bundle | None:
@@ -122,7 +132,7 @@ class ModuleService(DeduplicatingService):
         files = []
         blobs = {}
         for relative, digest in shipped:
-            content = self._shortened(relative, digest, parts.files[relative])
+            content = self._memory.shortened(relative, digest, parts.files[relative])
             digest = hashlib.sha256(content).hexdigest()
             files.append((relative, digest))
             blobs[digest] = content
@@ -142,21 +152,6 @@ class ModuleService(DeduplicatingService):
             preload=preload,
             reusable=self.reuse_runners and is_reusable(parts.fqn, shipped),
         )
-
-    def _shortened(self, relative: str, digest: str, content: bytes) -> bytes:
-        """Return a file of ansible-core's own without comments and documentation; any other file as it is.
-
-        Nobody but ansible-core is known not to look at its docstrings.
-        """
-        with self._lock:
-            known = self._short.get((relative, digest))
-        if known is None:
-            known = content
-            if is_shipped_file(relative, digest):
-                known = without_documentation(without_comments(content.decode())).encode()
-            with self._lock:
-                self._short[relative, digest] = known
-        return known
 
     def count_use(self, path: str) -> None:
         """Count one run of a module."""

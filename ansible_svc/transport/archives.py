@@ -10,7 +10,6 @@ from __future__ import annotations
 import ast
 import hashlib
 import json
-import os
 import zlib
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -19,7 +18,7 @@ from pathlib import Path
 import mitogen.core
 
 import ansible_svc
-from ansible_svc.store.private import checked, open_private, private_path, read_checked, write_private
+from ansible_svc.store.kept_file import KeptFile
 from ansible_svc.target.become import FIRST_STAGE
 from ansible_svc.transport.compact import without_comments, without_types
 
@@ -30,10 +29,10 @@ _BECOME = (
     "ansible_svc.target.booting",
     "ansible_svc.target.become",
 )
-_NOT_ON_HOSTS = ("ansible_svc.service.testing",)
+_NOT_ON_HOSTS = ("ansible_svc.service.testing", "ansible_svc.store.kept_file")
 _PACKAGES = ("service", "store", "target")
 #: Kept in the controller's own cache directory, since making them takes a quarter of a second.
-_FILE = "archives-%s"
+_KIND = "archives"
 # Of what first_stage.py imports, this is not used there.
 _NOT_FIRST = ("write_private", "checked", "content")
 _FIRST = ("ansible_svc.store.private", "ansible_svc.target.boot_file", "ansible_svc.target.first_stage")
@@ -69,13 +68,13 @@ def archives(cache: str | None) -> Archives:
     """
     sources = _sources()
     identity = hashlib.sha256(json.dumps(sources, sort_keys=True).encode()).hexdigest()
-    path = private_path(cache or "")
-    kept = _read(path, _FILE % identity[:32]) if path else None
-    if kept is None:
-        kept = _make(sources)
-        if path:
-            _keep(path, _FILE % identity[:32], kept)
-    return kept
+    file = KeptFile(cache, _KIND, identity)
+    content = file.read()
+    if content is not None:
+        return _decode(content)
+    made = _make(sources)
+    file.write(_encode(made))
+    return made
 
 
 def _sources() -> dict[str, str]:
@@ -126,17 +125,7 @@ def _first_stage(sources: dict[str, str]) -> str:
     return "\n".join(text)
 
 
-def _read(path: str, name: str) -> Archives | None:
-    try:
-        folder = open_private(path)
-        try:
-            content = read_checked(folder, name)
-        finally:
-            os.close(folder)
-    except OSError:
-        return None
-    if content is None:
-        return None
+def _decode(content: bytes) -> Archives:
     head, _newline, packs = content.partition(b"\n")
     about = json.loads(head)
     length = about["agent"]
@@ -147,17 +136,6 @@ def _named(packed: bytes) -> Archive:
     return Archive(hashlib.sha256(packed).hexdigest(), packed)
 
 
-def _keep(path: str, name: str, made: Archives) -> None:
+def _encode(made: Archives) -> bytes:
     head = json.dumps({"first_stage": made.first_stage, "agent": len(made.agent.packed)}).encode()
-    content = head + b"\n" + made.agent.packed + made.become.packed
-    try:
-        folder = open_private(path, create=True)
-        try:
-            write_private(folder, name, checked(content))
-            for other in os.listdir(folder):
-                if other.startswith(_FILE % "") and other != name:
-                    os.unlink(other, dir_fd=folder)
-        finally:
-            os.close(folder)
-    except OSError:
-        return  # the next run makes them again
+    return head + b"\n" + made.agent.packed + made.become.packed

@@ -84,6 +84,7 @@ HOSTS: dict[str, Variables] = {
 
 WELL = "host01"
 
+BROKEN_PIPE = "[Errno 32] Broken pipe"
 NO_CONNECTION = re.compile(
     r'Failed to connect to the host via ssh: |Data could not be sent to remote host "[^"]*"\. '
     r"Make sure this host can be reached over ssh: "
@@ -145,6 +146,9 @@ def test_a_host_with_a_mistake(odd_hosts: Pair, mistake: str) -> None:
         [_answer(event) for event in side.run.results(host=host)] for side in (odd_hosts.stock, odd_hosts.ours)
     )
     assert stock, odd_hosts.stock.run
+    if any(BROKEN_PIPE in message for _kind, message, *_more in stock):
+        # ssh was gone before ansible-core gave it the module, and ansible-core did not read what ssh had to say
+        stock, ours = ([answer[0] for answer in side] for side in (stock, ours))
     assert ours == stock
 
 

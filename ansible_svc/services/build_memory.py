@@ -1,0 +1,95 @@
+# Copyright: (c) 2026, The ansible_svc project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""What building modules has found out about single files, kept for the next run.
+
+Two things are found out about each file of a payload: what it imports (compat/module_imports.py), and how it reads
+without comments and documentation (transport/compact.py). Both are determined by its content, so what is kept cannot be
+outdated; what finds it out is part of the name under which it is kept.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import platform
+from pathlib import Path
+
+from ansible.executor import module_common
+from ansible.release import __version__
+
+from ansible_svc.compat import module_imports, shipped
+from ansible_svc.compat.module_imports import remember_imports
+from ansible_svc.compat.shipped import is_shipped_file
+from ansible_svc.store.kept_file import KeptFile
+from ansible_svc.transport import compact
+from ansible_svc.transport.compact import without_comments, without_documentation
+
+_KIND = "builds"
+_FOUND_OUT_BY = (module_common, module_imports, compact, shipped)
+#: Of more than this only what the last run has needed is kept.
+_KEPT_BYTES = 8 << 20
+
+
+class BuildMemory:
+    """Imports and shortened files, in this process and from one run to the next.
+
+    Threads: ``load`` and ``save`` the main one, while nothing is built; ``shortened`` those that build, one at a time.
+    """
+
+    def __init__(self) -> None:
+        self._imports = remember_imports()
+        self._directory: str | None = None
+        self._file = KeptFile(None, _KIND, "")
+        self._kept: dict[str, dict[str, object]] = {"imports": {}, "short": {}}
+        self._short: dict[str, str] = {}
+        self._needed: dict[str, str] = {}
+
+    def load(self, directory: str | None) -> None:
+        """Take in what earlier runs have kept in a cache directory, unless that was done."""
+        if directory == self._directory:
+            return
+        self._directory = directory
+        self._file = KeptFile(directory, _KIND, _identity())
+        content = self._file.read()
+        if content is not None:
+            self._kept = json.loads(content)
+            self._imports.learn(self._kept["imports"])  # type: ignore[arg-type]
+            self._short.update(self._kept["short"])  # type: ignore[arg-type]
+
+    def save(self) -> None:
+        """Keep what this run has needed, if the last one has not."""
+        now: dict[str, dict[str, object]] = {"imports": dict(self._imports.tell()), "short": dict(self._needed)}
+        if all(now[kind].keys() <= self._kept[kind].keys() for kind in now):
+            return
+        content = _encode({kind: {**self._kept[kind], **now[kind]} for kind in now})
+        self._file.write(content if len(content) <= _KEPT_BYTES else _encode(now))
+
+    def shortened(self, relative: str, digest: str, content: bytes) -> bytes:
+        """Return a file of ansible-core's own without comments and documentation; any other file as it is.
+
+        Nobody but ansible-core is known not to look at its docstrings.
+
+        Parameters:
+            relative: its path in the payload.
+            digest: of the content.
+        """
+        key = f"{relative} {digest}"
+        short = self._short.get(key)
+        if short is None:
+            if not is_shipped_file(relative, digest):
+                return content
+            short = self._short[key] = without_documentation(without_comments(content.decode()))
+        self._needed[key] = short
+        return short.encode()
+
+
+def _encode(kept: dict[str, dict[str, object]]) -> bytes:
+    return json.dumps(kept, separators=(",", ":")).encode()
+
+
+def _identity() -> str:
+    """Return a digest of all that decides what is found out about a file."""
+    digest = hashlib.sha256(f"{__version__} {platform.python_version()}".encode())
+    for module in _FOUND_OUT_BY:
+        digest.update(Path(str(module.__file__)).read_bytes())
+    return digest.hexdigest()

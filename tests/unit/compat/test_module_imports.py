@@ -1,0 +1,98 @@
+# Copyright: (c) 2026, The ansible_svc project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""What files import is remembered, and modules are built of the same files as without that."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ansible import constants as C
+from ansible.errors import AnsibleError
+from ansible.executor import module_common
+from ansible.plugins.loader import module_loader, module_utils_loader
+
+from ansible_svc.compat import module_imports
+from ansible_svc.compat.module_build import build
+from ansible_svc.compat.module_imports import ImportMemory, remember_imports
+from tests.unit.ansible_setup import set_up
+
+NEW = b"from ansible.module_utils.basic import AnsibleModule\n"
+
+
+@pytest.fixture(autouse=True)
+def _ansible(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    set_up()
+    remember_imports()
+    yield
+    monkeypatch.undo()
+
+
+def built(monkeypatch: pytest.MonkeyPatch, folder: Path, name: str, path: Path | str, stock: bool) -> Any:
+    """Build a module anew, with ansible-core's own function if asked."""
+    folder.mkdir()
+    monkeypatch.setattr(C, "DEFAULT_LOCAL_TMP", str(folder))
+    ours = module_common.recursive_finder
+    with monkeypatch.context() as patch:
+        if stock:
+            patch.setattr(module_common, "recursive_finder", ours.__wrapped__)
+        return build(name, str(path))
+
+
+@pytest.mark.parametrize("name", ["apt", "command", "copy", "dnf", "setup", "uri", "user"])
+def test_a_module_is_built_of_the_same_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    path = module_loader.find_plugin(name)
+    stock = built(monkeypatch, tmp_path / "stock", name, path, stock=True)
+    assert len(stock.files) > 50
+    for turn in ("first", "second"):
+        assert built(monkeypatch, tmp_path / turn, name, path, stock=False) == stock
+
+
+def test_other_code_under_the_same_name_is_looked_at(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    utils = tmp_path / "module_utils"
+    utils.mkdir()
+    (utils / "one.py").write_text("from ansible.module_utils import two\n")
+    (utils / "two.py").write_text("")
+    (utils / "three.py").write_text("")
+    monkeypatch.setattr(module_utils_loader, "_get_paths", lambda subdirs=True: [str(utils)])
+    module = tmp_path / "mine.py"
+    module.write_bytes(NEW + b"from ansible.module_utils import one\n")
+
+    def names(turn: str) -> set[str]:
+        files = built(monkeypatch, tmp_path / turn, "mine", module, stock=False).files
+        return {path for path in files if path.endswith(("one.py", "two.py", "three.py"))}
+
+    assert names("a") == {"ansible/module_utils/one.py", "ansible/module_utils/two.py"}
+    (utils / "one.py").write_text("from ansible.module_utils import three\n")
+    assert names("b") == {"ansible/module_utils/one.py", "ansible/module_utils/three.py"}
+
+
+def test_a_file_that_is_no_python_is_refused_in_the_same_words() -> None:
+    name, source = "ansible.module_utils.broken", b"def (\n"
+    memory = ImportMemory()
+    told = []
+    for attempt in (module_common._compile_module_ast, memory.find, memory.find):
+        with pytest.raises(AnsibleError) as caught:
+            attempt(name, source, False) if attempt == memory.find else attempt(name, source)
+        told.append(str(caught.value))
+    assert told[0] == told[1] == told[2]
+    assert name in told[0]
+
+
+def test_what_was_told_needs_no_second_look(monkeypatch: pytest.MonkeyPatch) -> None:
+    source = (
+        b"from . import other\ntry:\n    from ansible.module_utils.basic import env_fallback\nexcept Exception: pass\n"
+    )
+    first, second = ImportMemory(), ImportMemory()
+    found = first.find("ansible.module_utils.pack", source, True)
+    assert ("ansible", "module_utils", "pack", "other") in found.submodules
+    assert found.optional_imports == {("ansible", "module_utils", "basic", "env_fallback")}
+    second.learn(first.tell())
+    assert second.tell() == {}  # only what was asked for
+    monkeypatch.setattr(module_imports, "_find", lambda *args: pytest.fail("looked again"))
+    assert second.find("ansible.module_utils.pack", source, True) == found
+    assert second.tell() == first.tell()
+    with pytest.raises(pytest.fail.Exception):
+        second.find("ansible.module_utils.pack", source, False)
