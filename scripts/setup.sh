@@ -4,6 +4,8 @@
 #
 #   scripts/setup.sh [VENV [ANSIBLE_CORE [OLDEST_PYTHON [EXTRAS]]]]      (.venv 2.19 3.11 dev,bench,docs,scenarios)
 #
+# BROWSER=1 in the environment: and Chromium, where that can be installed; tests of pages are skipped without it.
+#
 # Exit codes: 0 ready, 3 no Python that is new enough (said on standard error), others are failures.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
@@ -20,11 +22,16 @@ install_system_packages() {
     for program in sshd:openssh-server ssh:openssh-client sudo:sudo sshpass:sshpass; do
         PATH="$PATH:/usr/sbin:/sbin" command -v "${program%%:*}" >/dev/null || missing+=("${program#*:}")
     done
-    ((${#missing[@]})) || return 0
-    if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then
+    local can_install=
+    [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null || can_install=1
+    if ((${#missing[@]})) && [ -z "$can_install" ]; then
         say "please install first: ${missing[*]}"
         exit 1
     fi
+    if [ -n "${BROWSER:-}" ] && [ -n "$can_install" ] && ! command -v chromium >/dev/null; then
+        missing+=(chromium)
+    fi
+    ((${#missing[@]})) || return 0
     say "installing ${missing[*]}"
     # Installing openssh-server would start one for the whole machine; exit code 101 forbids it (invoke-rc.d(8)).
     local policy=/usr/sbin/policy-rc.d made_policy=
