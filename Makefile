@@ -27,7 +27,7 @@ GATE_SCENARIOS := default become
 # Molecule leaves an inventory and a configuration behind; here `make clean` removes them.
 MOLECULE := ANSIBLE_HOME=$(CURDIR)/.cache/ansible molecule
 
-.PHONY: help setup demo test lint playbook-lint unit browser integration integration-latest conformance-quick molecule gate-molecule options docs sanity bench build clean
+.PHONY: help setup demo test lint playbook-lint unit testing integration integration-latest conformance-quick molecule gate-molecule options docs sanity bench build clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1|/' | column -t -s '|'
@@ -52,10 +52,10 @@ playbook-lint: setup ## ansible-lint's production profile on our playbooks and r
 unit: setup ## tests without processes
 	$(PYTHON_BIN) -m pytest tests/unit
 
-browser: # for the tests of pages
-	@BROWSER=1 scripts/setup.sh
+testing: # what only some tests need
+	@TESTING=1 scripts/setup.sh
 
-integration: setup browser ## tests with real mitogen contexts, sshd and ansible-playbook
+integration: setup testing ## tests with real mitogen contexts, sshd and ansible-playbook
 	$(PYTHON_BIN) -m pytest $(IN_PARALLEL) tests/integration
 
 integration-latest: ## those of them that stand on ansible-core, with the newest one that is supported, where a Python for it is found

@@ -4,7 +4,8 @@
 #
 #   scripts/setup.sh [VENV [ANSIBLE_CORE [OLDEST_PYTHON [EXTRAS]]]]      (.venv 2.19 3.11 dev,bench,docs,scenarios)
 #
-# BROWSER=1 in the environment: and Chromium, where that can be installed; tests of pages are skipped without it.
+# TESTING=1 in the environment: and, where they can be installed, Chromium and the system Python's systemd.journal; the
+# tests that need them are skipped without.
 #
 # Exit codes: 0 ready, 3 no Python that is new enough (said on standard error), others are failures.
 set -euo pipefail
@@ -28,8 +29,9 @@ install_system_packages() {
         say "please install first: ${missing[*]}"
         exit 1
     fi
-    if [ -n "${BROWSER:-}" ] && [ -n "$can_install" ] && ! command -v chromium >/dev/null; then
-        missing+=(chromium)
+    if [ -n "${TESTING:-}" ] && [ -n "$can_install" ]; then
+        command -v chromium >/dev/null || missing+=(chromium)
+        /usr/bin/python3 -c 'import systemd.journal' 2>/dev/null || missing+=(python3-systemd)
     fi
     ((${#missing[@]})) || return 0
     say "installing ${missing[*]}"

@@ -45,6 +45,8 @@ _LATER = (os.sep + "site-packages" + os.sep, os.sep + "dist-packages" + os.sep)
 # The code of this package; a module that reaches for it could as well reach for the zygote.
 _OWN = "ansible_svc"
 _DESCRIPTORS = "/proc/self/fd" if os.path.isdir("/proc/self/fd") else "/dev/fd"
+# AnsibleModule tells the journal what it was called with, where Python has this and systemd runs.
+_JOURNAL = "systemd.journal"
 
 
 class State:
@@ -68,7 +70,7 @@ class State:
         self._namespaces: dict[str, Namespace] = {}
         self._to_restore: list[tuple[Namespace, tuple[str, ...]]] = []
         self._builtins = dict(vars(builtins))
-        self._zone_set = False
+        self._knows_journal = False
         for name, module in list(sys.modules.items()):
             self._add(name, module)
         self._process = self._look_at_process()
@@ -126,7 +128,10 @@ class State:
 
     def changes(self) -> list[str]:
         """Return the names of everything that is not as it was."""
-        found = [name for (name, before), (_name, now) in zip(self._process, self._look_at_process()) if before != now]
+        process = self._look_at_process()
+        if not self._knows_journal and _JOURNAL in sys.modules:
+            self._knows_journal = self._take_in_journal(process)
+        found = [name for (name, before), (_name, now) in zip(self._process, process) if before != now]
         found += [
             name
             for (name, before), (_name, now) in zip(self._interpreter, self._look_at_interpreter())
@@ -139,6 +144,21 @@ class State:
         for namespace in self._namespaces.values():
             found += namespace.changes()
         return found
+
+    def _take_in_journal(self, process: list[tuple[str, object]]) -> bool:
+        """Take in the one socket to the journal that libsystemd opens for good when it is first used; tell if it has.
+
+        It has no name and no peer (sd_journal_sendv names the journal with every message), so nothing is in it of the
+        module that was the first to use it.
+        """
+        before, now = dict(self._process), dict(process)
+        new = now["descriptors"] - before["descriptors"]  # type: ignore[operator]
+        if len(new) != 1 or not _is_nameless_socket(*new):
+            return False
+        self._process = [
+            (name, now["descriptors"] if name == "descriptors" else value) for name, value in self._process
+        ]
+        return True
 
     def _add(self, name: str, module: ModuleType) -> None:
         self._modules[name] = module
@@ -178,7 +198,7 @@ class State:
             ("session", (os.getsid(0), os.getpid() == self._pid)),
             ("threads", _count_threads()),
             ("children", _has_children()),
-            ("descriptors", sorted(os.listdir(_DESCRIPTORS))),
+            ("descriptors", _descriptors()),
             ("standard streams", [_describe(number) for number in range(3)]),
         ]
 
@@ -242,6 +262,29 @@ def _describe(descriptor: int) -> tuple[object, ...]:
         return _identity(os.fstat(descriptor)), fcntl.fcntl(descriptor, fcntl.F_GETFL)
     except OSError:
         return ()
+
+
+def _descriptors() -> set[int]:
+    """Return what this process has open."""
+    found = set()
+    for name in os.listdir(_DESCRIPTORS):
+        try:
+            os.fstat(int(name))
+        except OSError:
+            continue  # the one that was open for this look
+        found.add(int(name))
+    return found
+
+
+def _is_nameless_socket(descriptor: int) -> bool:
+    """Tell whether a descriptor is of a datagram socket of this machine that is bound to no name."""
+    import socket
+
+    try:
+        with socket.socket(fileno=os.dup(descriptor)) as found:
+            return (found.family, found.type, found.getsockname()) == (socket.AF_UNIX, socket.SOCK_DGRAM, "")
+    except OSError:
+        return False
 
 
 def _count_threads() -> object:
