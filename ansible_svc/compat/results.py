@@ -16,45 +16,26 @@ from multiprocessing.reduction import ForkingPickler
 from typing import Any
 
 from ansible._internal import _task
-from ansible.module_utils._internal._datatag import (
-    _AnsibleTaggedBytes,
-    _AnsibleTaggedDate,
-    _AnsibleTaggedDateTime,
-    _AnsibleTaggedDict,
-    _AnsibleTaggedFloat,
-    _AnsibleTaggedInt,
-    _AnsibleTaggedList,
-    _AnsibleTaggedStr,
-    _AnsibleTaggedTime,
-)
+from ansible.module_utils._internal._datatag import _AnsibleTaggedDict, _AnsibleTaggedList
 
-from ansible_svc.compat.copying import shallow_copy
+from ansible_svc.compat.copying import TAGGED_SCALARS, shallow_copy
 from ansible_svc.compat.task_run import UNIFIED_RESULTS
 
 if not UNIFIED_RESULTS:
     from ansible.executor.task_result import _RawTaskResult, _WireTaskResult
 
 # What nobody can change, whoever else has it.
-_UNCHANGEABLE = frozenset(
-    (
-        str,
-        int,
-        float,
-        bool,
-        bytes,
-        type(None),
-        datetime.date,
-        datetime.datetime,
-        datetime.time,
-        _AnsibleTaggedBytes,
-        _AnsibleTaggedDate,
-        _AnsibleTaggedDateTime,
-        _AnsibleTaggedFloat,
-        _AnsibleTaggedInt,
-        _AnsibleTaggedStr,
-        _AnsibleTaggedTime,
-    )
-)
+_UNCHANGEABLE = TAGGED_SCALARS | {
+    str,
+    int,
+    float,
+    bool,
+    bytes,
+    type(None),
+    datetime.date,
+    datetime.datetime,
+    datetime.time,
+}
 
 
 def isolated(value: Any) -> Any:

@@ -17,6 +17,7 @@ import mitogen.master
 from ansible.utils.display import Display
 
 from ansible_svc.compat.config_memory import remember_settings
+from ansible_svc.compat.copying import share_scalars
 from ansible_svc.compat.fork_safety import guard_forks
 from ansible_svc.compat.module_build import build_one_at_a_time
 from ansible_svc.compat.plugin_loading import prepare_loaders
@@ -58,6 +59,7 @@ class Runtime:
         build_one_at_a_time()
         remember_compiled_templates()
         remember_settings()
+        share_scalars()
         guard_forks()
         _route_logging()
         self.pid = os.getpid()
