@@ -41,6 +41,8 @@ _COLLECTIONS = frozenset({_AnsibleTaggedDict, _AnsibleTaggedList})
 def shallow_copy(value: Any) -> Any:
     """Return what copy.copy returns."""
     kind = value.__class__
+    if kind is list or kind is dict:
+        return value.copy()
     if kind in _COLLECTIONS:
         return kind._instance_factory(value, value._ansible_tags_mapping)
     return copy.copy(value)

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ansible._internal._datatag._tags import Origin, TrustedAsTemplate
-from ansible.module_utils._internal._datatag import AnsibleTagHelper, _AnsibleTaggedStr
+from ansible.module_utils._internal._datatag import AnsibleTagHelper, _AnsibleTaggedInt, _AnsibleTaggedStr
 from ansible.playbook.attribute import FieldAttribute, NonInheritableFieldAttribute
 from ansible.playbook.task import Task
 
@@ -25,7 +25,7 @@ _TEMPLATE_HEADER = "#jinja2:"
 # What a value of a type is already, so that checking it gives the value back (FieldAttributeBase._get_validated_value).
 _TYPES = {
     "string": frozenset({str, _AnsibleTaggedStr}),
-    "int": frozenset({int, bool}),
+    "int": frozenset({int, bool, _AnsibleTaggedInt}),
     "float": frozenset({float}),
     "bool": frozenset({bool}),
     "list": frozenset({list}),
@@ -74,6 +74,10 @@ class Field:
             return False
         return self.left_alone or is_no_template(value)
 
+    def becomes_float(self, value: Any) -> bool:
+        """Tell whether templating and converting would do no more than make a float of a value."""
+        return value.__class__ is int and self.attribute.isa == "float" and bool(self.types)
+
 
 @functools.cache
 def fields_of_class(kind: Any) -> tuple[Field, ...]:
@@ -120,6 +124,8 @@ def is_no_template(value: Any) -> bool:
             and not value.startswith(_TEMPLATE_HEADER)
             and AnsibleTagHelper.tag_types(value) <= _QUIET_TAGS
         )
+    if kind is _AnsibleTaggedInt:
+        return bool(AnsibleTagHelper.tag_types(value) <= _QUIET_TAGS)
     if kind is list:
         return all(item.__class__ is not list and is_no_template(item) for item in value)
     if kind is dict:

@@ -16,6 +16,7 @@ its subclasses add to copying or checking stays in force.
 from __future__ import annotations
 
 import functools
+import itertools
 from operator import attrgetter, is_
 from typing import Any
 
@@ -31,7 +32,8 @@ from ansible.playbook.task import Task
 from ansible_svc.compat.copying import shallow_copy
 from ansible_svc.compat.field_table import PLAIN_SCALARS, Field, fields_of, fields_of_class, is_no_template
 
-_UNCHANGING = frozenset({str, int, float, bool, type(None), type(Sentinel), _AnsibleTaggedStr})
+#: Nobody can change a value of one of these.
+UNCHANGING = frozenset({str, int, float, bool, type(None), type(Sentinel), _AnsibleTaggedStr})
 # Blocks are few and hold for a play; a hundred values each.
 _ENTRIES = 512
 _inherited: dict[int, tuple[Any, list[Any], dict[str, Any]]] = {}
@@ -78,8 +80,8 @@ class QuickFields(FieldAttributeBase):
         own, others = self.__dict__, new.__dict__
         for field in fields_of_class(kind):
             value = own.get(field.key, Sentinel)
-            if value.__class__ not in _UNCHANGING:
-                value = _copied(value)
+            if value.__class__ not in UNCHANGING:
+                value = copied(value)
             _put(others, field, value)
         for name in ("_loader", "_variable_manager", "_origin", "_validated", "_finalized", "_uuid"):
             others[name] = own[name]
@@ -109,9 +111,12 @@ class QuickFields(FieldAttributeBase):
             elif not (field.checked or checks_all):
                 continue
             elif field.needs_nothing(value):
-                if value.__class__ not in _UNCHANGING and not field.left_alone:
+                if not settled and value.__class__ not in UNCHANGING and not field.left_alone:
                     value = shallow_copy(value)
                 _put(own, field, value)
+                continue
+            elif field.becomes_float(value):
+                _put(own, field, float(value))
                 continue
             value = self.post_validate_attribute(field.name, templar=templar)
             if value is not Sentinel:
@@ -121,8 +126,13 @@ class QuickFields(FieldAttributeBase):
 
     def dump_attrs(self) -> dict[str, Any]:
         """See FieldAttributeBase.dump_attrs."""
-        attributes = {}
-        for field in fields_of(self):
+        attributes: dict[str, Any] = {}
+        look_at: tuple[Field, ...] = fields_of(self)
+        if self._svc_settled:
+            kind: Any = self.__class__
+            names, keys, look_at = _listing(kind)
+            attributes.update(zip(names, map(self.__dict__.get, keys), strict=True))
+        for field in look_at:
             value = self._svc_value(field)
             if field.attribute.isa == "class":
                 value = value.serialize() if hasattr(value, "serialize") else value.dump_attrs()
@@ -149,6 +159,14 @@ class QuickFields(FieldAttributeBase):
         return value
 
 
+@functools.cache
+def _listing(kind: Any) -> tuple[tuple[str, ...], tuple[str, ...], tuple[Field, ...]]:
+    """Return the names of a class's fields, where objects keep their values, and which of them need a closer look."""
+    fields = fields_of_class(kind)
+    closer = tuple(field for field in fields if not field.quick or field.attribute.isa == "class")
+    return tuple(field.name for field in fields), tuple(field.key for field in fields), closer
+
+
 def _put(own: dict[str, Any], field: Field, value: Any) -> None:
     own[field.key] = value
     if field.alias_key is not None:
@@ -164,8 +182,9 @@ def _default(field: Field) -> Any:
     return quick_view(value) if type(value) is LoopControl else value
 
 
-def _copied(value: Any) -> Any:
-    return quick_view(value) if type(value) is LoopControl else shallow_copy(value)
+def copied(value: Any) -> Any:
+    """Return a copy of the value of a field, for another object."""
+    return quick_view(value) if isinstance(value, LoopControl) else shallow_copy(value)
 
 
 def inherited_fields(task: Any) -> dict[str, Any]:
@@ -175,7 +194,7 @@ def inherited_fields(task: Any) -> dict[str, Any]:
     that blocks, roles and plays around it say, are the same objects.
     """
     parent = task._parent
-    said = _said_by(parent)
+    said = said_by(parent)
     known = _inherited.get(id(parent))
     if known is not None and known[0] is parent and len(known[1]) == len(said) and all(map(is_, known[1], said)):
         return known[2]
@@ -190,9 +209,10 @@ def inherited_fields(task: Any) -> dict[str, Any]:
     return values
 
 
-def _said_by(parent: Any) -> list[Any]:
-    """Return the objects that a block inherits from, and all that they say."""
+def said_by(parent: Any) -> list[Any]:
+    """Return a block, the objects that it inherits from, and all that they hand down."""
     said: list[Any] = []
+    keys = _inheritable_keys()
     while parent is not None:
         around = [parent, getattr(parent, "_play", None), getattr(parent, "_role", None)]
         if around[2] is not None:
@@ -200,15 +220,17 @@ def _said_by(parent: Any) -> list[Any]:
         for one in around:
             said.append(one)
             if one is not None:
-                get = one.__dict__.get
-                said += [get(key, Sentinel) for key in _inheritable_keys()]
+                said += map(one.__dict__.get, keys, itertools.repeat(Sentinel))
         parent = parent._parent
     return said
 
 
 @functools.cache
 def _inheritable_keys() -> tuple[str, ...]:
-    return tuple(field.key for field in fields_of_class(quick_class(Task)) if field.inherited and not field.extended)
+    return tuple(field.key for field in fields_of_class(quick_class(Task)) if field.inherited)
+
+
+_play_context: tuple[Any, list[Any], Any] = (None, [], None)
 
 
 class QuickPlayContext(QuickFields):
@@ -224,9 +246,11 @@ class QuickPlayContext(QuickFields):
         others = new.__dict__
         others.update(_new_play_context())
         own = self.__dict__
-        for field in fields_of_class(kind):
-            value = own[field.key]
-            others[field.key] = value if value.__class__ in _UNCHANGING else shallow_copy(value)
+        keys = _listing(kind)[1]
+        others.update(zip(keys, map(own.__getitem__, keys), strict=True))
+        for key in keys:
+            if own[key].__class__ not in UNCHANGING:
+                others[key] = shallow_copy(own[key])
         for name in ("_loader", "_variable_manager", "_origin", "_validated", "_finalized", "_uuid"):
             others[name] = own[name]
         return new
@@ -239,11 +263,16 @@ def _new_play_context() -> dict[str, Any]:
 
 
 def quick_play_context(stock: Any) -> Any:
-    """Return a copy of a play context."""
+    """Return a copy of a play context; that of a play is copied for each of its tasks."""
+    global _play_context
     if type(stock) is not PlayContext:
         return quick_view(stock).copy()
-    view = quick_view(stock)
-    _settle(view)
+    own = list(stock.__dict__.values())
+    known, said, view = _play_context
+    if known is not stock or len(own) != len(said) or not all(map(is_, own, said)):
+        view = quick_view(stock)
+        _settle(view)
+        _play_context = stock, own, view
     return view.copy()
 
 

@@ -18,7 +18,8 @@ from ansible.executor.task_executor import TaskExecutor
 from ansible.inventory.host import Host
 from ansible.playbook.task import Task
 
-from ansible_svc.compat.fields import quick_play_context, quick_view
+from ansible_svc.compat.fields import quick_play_context
+from ansible_svc.compat.task_models import private_copy
 
 UNIFIED_RESULTS = hasattr(_task, "UnifiedTaskResult")
 
@@ -58,13 +59,6 @@ def run_task(spec: TaskSpec, loaders: Any, executor_class: type[TaskExecutor] = 
         _run_unified(spec, task, task_vars, loaders, executor_class)
     else:
         _run_dict(spec, task, task_vars, loaders, executor_class)
-
-
-def private_copy(task: Any) -> Any:
-    """Return a copy of a task that may be squashed, templated and changed, with the same parents."""
-    copy = quick_view(task).copy(exclude_parent=True, exclude_tasks=True)
-    copy._parent = task._parent
-    return copy
 
 
 def _run_dict(spec: TaskSpec, task: Any, task_vars: dict[str, Any], loaders: Any, executor_class: Any) -> None:

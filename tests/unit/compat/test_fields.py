@@ -26,9 +26,9 @@ from ansible.vars.manager import VariableManager
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
-from ansible_svc.compat import fields
+from ansible_svc.compat import fields, task_models
 from ansible_svc.compat.fields import quick_play_context
-from ansible_svc.compat.task_run import private_copy
+from ansible_svc.compat.task_models import private_copy
 from tests.unit.ansible_setup import set_up
 
 _VARIABLES = {"word": "w", "number": 7, "truth": True, "words": ["x", "y"], "table": {"k": "v"}, "ansible_host": "h"}
@@ -36,7 +36,7 @@ _TEXT = st.sampled_from(
     ["plain", "", "{{ word }}", "a {{ number }} b", "{{ undefined }}", "{ brace", "{{ omit }}", "#x"]
 )
 _TRUTH = st.booleans() | st.sampled_from(["yes", "no", "{{ truth }}", "{{ omit }}", "maybe"])
-_NUMBER = st.sampled_from([0, 1, 30, "4", "{{ number }}", 2.5, "no number"])
+_NUMBER = st.sampled_from([0, 1, 30, True, "4", "{{ number }}", 2.5, "no number"])
 _CONDITION = st.sampled_from(["truth", "word == 'w'", True, ["truth", "number > 3"], "{{ truth }}"])
 _WORDS = st.lists(st.sampled_from(["one", "two", "{{ word }}"]), max_size=3)
 _EVERYWHERE: dict[str, st.SearchStrategy[Any]] = {
@@ -109,8 +109,10 @@ _PLAYS = st.tuples(
 def _empty() -> Iterator[None]:
     set_up()
     fields._inherited.clear()
+    task_models._models.clear()
     yield
     fields._inherited.clear()
+    task_models._models.clear()
 
 
 class _Source:
@@ -204,7 +206,9 @@ def test_a_task_has_the_fields_that_ansible_core_gives_it(keywords: tuple[dict[s
         tasks = [_only_task(source.play(_play(keywords))) for _ in range(2)]
     except AnsibleError:
         assume(False)  # refused when it is loaded; nobody runs it
-    _assert_same_life(_stock_copy(tasks[0]), private_copy(tasks[1]), source.templar)
+    # the first is the model of the second
+    for _host in range(2):
+        _assert_same_life(_stock_copy(tasks[0]), private_copy(tasks[1]), source.templar)
 
 
 @settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -237,7 +241,7 @@ def test_a_play_context_has_the_fields_that_ansible_core_gives_it(
         assume(False)
     context = PlayContext(play, passwords={"conn_pass": "secret"}, connection_lockfd=None)
     lives = []
-    for mine in (context.copy(), quick_play_context(context)):
+    for mine in (context.copy(), quick_play_context(context), quick_play_context(context)):
         told: list[Any] = [_fields(mine)]
         for _round in range(2):
             seen = source.data(variables)
@@ -246,7 +250,7 @@ def test_a_play_context_has_the_fields_that_ansible_core_gives_it(
             mine.update_vars(seen)
             told += [_fields(mine), _shown(seen), vars(mine)["_become_plugin"], mine.success_key, mine.finalized]
         lives.append(told)
-    assert lives[0] == lives[1]
+    assert lives[0] == lives[1] == lives[2]
 
 
 def test_what_one_host_makes_of_a_block_is_not_seen_by_another() -> None:
@@ -282,6 +286,38 @@ def test_what_changes_around_a_task_is_seen_by_the_next_host() -> None:
     assert inherited()[0] == "second"
 
 
+def test_what_changes_in_a_task_is_seen_by_the_next_host_and_by_no_other() -> None:
+    source = _Source()
+    keywords = {"environment": [{"A": "1"}], "loop": [1], "loop_control": {"label": "x"}, "vars": {"a": 1}}
+    task = _only_task(source.play(_play(({}, {}, {"tags": ["around"]}, keywords, {"debug": {"msg": "x"}}))))
+    first = private_copy(task)
+    first.args["msg"] = "changed"
+    first.vars["a"] = 2
+    first.tags.append("changed")
+    first.environment.append({})
+    first.loop.append(2)
+    first.loop_control.label = "changed"
+    for copy in (private_copy(task), private_copy(task)):
+        assert (copy.args, copy.vars, copy.tags, copy.environment) == ({"msg": "x"}, {"a": 1}, ["around"], [{"A": "1"}])
+        assert (copy.loop, copy.loop_control.label) == ([1], "x")
+    task.args["msg"] = "later"
+    task.name = "later"
+    task.loop_control.label = "later"
+    last = private_copy(task)
+    assert (last.args, last.name, last.loop_control.label) == ({"msg": "later"}, "later", "later")
+    assert first.args == {"msg": "changed"}
+
+
+def test_a_play_context_that_changes_is_seen_by_the_next_task() -> None:
+    context = PlayContext(passwords={}, connection_lockfd=None)
+    assert quick_play_context(context).port == quick_play_context(context).port
+    context.port = 7
+    context.become_user = "other"
+    for copy in (quick_play_context(context), quick_play_context(context)):
+        assert (copy.port, copy.become_user) == (7, "other")
+        copy.port = 8
+
+
 def test_tasks_of_roles_and_imports_inherit_alike(tmp_path: Path) -> None:
     files: dict[str, Any] = {
         "roles/base/tasks/main.yml": [{"debug": {"msg": "base"}}],
@@ -309,7 +345,8 @@ def test_tasks_of_roles_and_imports_inherit_alike(tmp_path: Path) -> None:
         tasks.append([task for task in found if task.action == "debug"])
     assert [task.args["msg"] for task in tasks[0]] == ["base", "top", "{{ word }}"]
     for stock, quick in zip(*tasks, strict=True):
-        _assert_same_life(_stock_copy(stock), private_copy(quick), source.templar)
+        for _host in range(2):
+            _assert_same_life(_stock_copy(stock), private_copy(quick), source.templar)
 
 
 def test_every_class_of_tasks_keeps_what_it_adds() -> None:

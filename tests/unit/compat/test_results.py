@@ -20,7 +20,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ansible_svc.compat.results import UNIFIED_RESULTS, callback_result, final_result, isolated, tell_callbacks
-from ansible_svc.compat.task_run import private_copy
+from ansible_svc.compat.task_models import private_copy
 from tests.unit.compat.test_variables import same
 
 if UNIFIED_RESULTS:

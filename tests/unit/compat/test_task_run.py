@@ -12,7 +12,7 @@ from ansible.playbook.block import Block
 from ansible.playbook.task import Task
 
 from ansible_svc.compat.task_context import task_context
-from ansible_svc.compat.task_run import private_copy
+from ansible_svc.compat.task_models import private_copy
 
 
 def test_a_private_copy_changes_nothing_of_the_original() -> None:
