@@ -22,6 +22,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
+from ansible_svc.target.children import has_children
 from ansible_svc.transport.process import connection_pids
 
 # States of a process that starts no other: stopped, traced, dead (proc(5), ps(1)).
@@ -40,7 +41,7 @@ class TaskChildren:
 
     def __init__(self) -> None:
         self._before: frozenset[int] = frozenset()
-        if _has_children():  # asking that takes no time; looking at every process does
+        if has_children():  # asking that takes no time; looking at every process does
             self._before = frozenset(pid for pid, parent, _state in _processes() if parent == os.getpid())
 
     def end(self) -> None:
@@ -86,14 +87,6 @@ class TaskChildren:
             waiting += children[pid]
             found[pid] = states[pid]
         return found
-
-
-def _has_children() -> bool:
-    try:
-        os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
-    except ChildProcessError:
-        return False
-    return True
 
 
 def _send(pid: int, number: signal.Signals) -> None:

@@ -22,6 +22,7 @@ import signal
 import sys
 import time
 
+from ansible_svc.target.children import has_children
 from ansible_svc.target.namespace import Namespace
 
 TYPE_CHECKING = False
@@ -197,7 +198,7 @@ class State:
             ("root directory", _identity(os.stat("/"))),
             ("session", (os.getsid(0), os.getpid() == self._pid)),
             ("threads", _count_threads()),
-            ("children", _has_children()),
+            ("children", has_children()),
             ("descriptors", _descriptors()),
             ("standard streams", [_describe(number) for number in range(3)]),
         ]
@@ -294,12 +295,3 @@ def _count_threads() -> object:
         return known, len(os.listdir("/proc/self/task"))
     except OSError:
         return known, known
-
-
-def _has_children() -> bool:
-    """Tell whether there are children, running or not yet waited for."""
-    try:
-        os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
-    except ChildProcessError:
-        return False
-    return True

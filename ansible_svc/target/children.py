@@ -18,6 +18,15 @@ if TYPE_CHECKING:
 _READ_BYTES = 1 << 18
 
 
+def has_children() -> bool:
+    """Tell whether this process has children, running or not yet waited for."""
+    try:
+        os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+    except ChildProcessError:
+        return False
+    return True
+
+
 class Child:
     """One running process: its pid, its pipes and what it has written so far."""
 

@@ -84,10 +84,10 @@ SOURCES = (
     "target.popen",
     "target.runner",
     "target.namespace",
+    "target.children",
     "target.audit",
     "target.idle",
     "target.reuse",
-    "target.children",
     "target.commands",
     "target.zygote",
 )

@@ -56,6 +56,18 @@ def in_a_namespace(bench: Bench, folder: Path, program: str, interpreter: str) -
     return path
 
 
+def log_of_three_runs(bench: Bench, path: Path) -> tuple[set[int], list[bytes]]:
+    """Run a module three times where a log listens; return the processes that ran it, and what the log was told."""
+    module = bench.module("pid", PID)
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as log:
+        log.bind(str(path))
+        log.settimeout(30)
+        pids = {answer(bench.run(module, {"word": "secret"}, reuse=True))["pid"] for _ in range(3)}
+        told = [log.recv(4096) for _ in range(3)]
+    assert all(b"Invoked with word=NOT_LOGGING_PARAMETER" in one for one in told)
+    return pids, told
+
+
 needs_root = pytest.mark.skipif(
     os.getuid() != 0 or not sys.platform.startswith("linux"), reason="needs root on Linux for directories of its own"
 )
@@ -64,15 +76,7 @@ needs_root = pytest.mark.skipif(
 @needs_root
 def test_a_module_that_writes_to_the_system_log(bench: Bench, tmp_path: Path) -> None:
     path = in_a_namespace(bench, tmp_path, NAMESPACE, sys.executable)
-    module = bench.module("pid", PID)
-    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as log:
-        log.bind(str(path))
-        log.settimeout(30)
-        pids = set()
-        for _ in range(3):
-            pids.add(answer(bench.run(module, {"word": "secret"}, reuse=True))["pid"])
-            line = log.recv(4096)
-            assert b"Invoked with word=NOT_LOGGING_PARAMETER" in line
+    pids, _told = log_of_three_runs(bench, path)
     assert len(pids) == 1
 
 
@@ -83,17 +87,9 @@ def test_a_module_that_writes_to_the_system_log(bench: Bench, tmp_path: Path) ->
 )
 def test_a_module_that_writes_to_the_journal(bench: Bench, tmp_path: Path) -> None:
     path = in_a_namespace(bench, tmp_path, BOOTED, PYTHON)
-    module, leaks = bench.module("pid", PID), bench.module("leaks", LEAKS)
-    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as log:
-        log.bind(str(path))
-        log.settimeout(30)
-        pids = set()
-        for _ in range(3):
-            pids.add(answer(bench.run(module, {"word": "secret"}, reuse=True))["pid"])
-            told = log.recv(4096)
-            assert b"Invoked with word=NOT_LOGGING_PARAMETER" in told
-            assert b"SYSLOG_FACILITY" in told
-        assert len(pids) == 1
-        # another such socket is one that the module has left open
-        assert answer(bench.run(leaks, reuse=True))["pid"] in pids
-        assert answer(bench.run(module, reuse=True))["pid"] not in pids
+    pids, told = log_of_three_runs(bench, path)
+    assert len(pids) == 1
+    assert b"SYSLOG_FACILITY" in told[0]
+    # another such socket is one that the module has left open
+    assert answer(bench.run(bench.module("leaks", LEAKS), reuse=True))["pid"] in pids
+    assert answer(bench.run(bench.module("pid", PID), reuse=True))["pid"] not in pids
