@@ -3,22 +3,50 @@
 """A stock WorkerProcess whose task runs with loaders of ours.
 
 Uses WorkerProcess (2.19 to 2.21) with the attributes it stores and its ``_run``; detaching, signals, the queue of
-Display and prompts stay WorkerProcess's.
+Display and prompts stay WorkerProcess's. Uses the setting WORKER_SESSION_ISOLATION (2.21), which its ``_detach`` reads.
 """
 
 from __future__ import annotations
 
 import copy
 import dataclasses
+import functools
 from collections.abc import Callable
 from typing import Any
 
+from ansible import constants as C
 from ansible import context
+from ansible.errors import AnsibleError
 from ansible.executor.process import worker as stock
 from ansible.plugins import loader as plugin_loader
 
 from ansible_svc.compat.fork_safety import held_for_fork
 from ansible_svc.compat.task_run import TaskSpec, run_task
+
+_ISOLATION = "WORKER_SESSION_ISOLATION"
+
+
+def keeps_terminal(task_vars: dict[str, Any]) -> bool:
+    """Tell whether a task's worker, and what that starts, is to have the terminal of this process as its own.
+
+    A value that ansible-core refuses is taken for a yes: its worker is to say so.
+    """
+    names, configured = _isolation()
+    if names.isdisjoint(task_vars):
+        return not configured
+    try:
+        return not C.config.get_config_value(_ISOLATION, variables=task_vars)
+    except AnsibleError:
+        return True
+
+
+@functools.cache
+def _isolation() -> tuple[frozenset[str], bool]:
+    """Return the variables that a task sets isolation with, and whether tasks are isolated that do not."""
+    definition = C.config.get_configuration_definition(_ISOLATION)
+    if definition is None:
+        return frozenset(), True
+    return frozenset(entry["name"] for entry in definition["vars"]), bool(C.config.get_config_value(_ISOLATION))
 
 
 def stock_worker(spec: TaskSpec, worker_id: int) -> Any:

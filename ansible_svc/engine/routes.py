@@ -15,6 +15,7 @@ from ansible.errors import AnsibleError
 from ansible.plugins import loader
 
 from ansible_svc.compat.core_plugins import core_plugin
+from ansible_svc.compat.worker import keeps_terminal
 from ansible_svc.engine.connections import native_class
 
 # ansible-core's action plugins that run on threads. Each was read for process-wide state; docs/threads.md says what was
@@ -139,6 +140,8 @@ def route(keywords: Keywords, task_vars: dict[str, Any], templar: Any) -> Route:
             templated yet (it depends on a loop item) is taken as ordinary; the executor meets it again with
             ansible-core's own code.
     """
+    if keeps_terminal(task_vars):
+        return Route(Way.STOCK, "it is not to be isolated from the terminal")
     variables = _host_variables(keywords, task_vars, templar)
     reason = (
         _unknown_connection(keywords, variables, templar)

@@ -7,11 +7,13 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from ansible import constants as C
 from ansible._internal._templating._engine import TemplateEngine
 from ansible.parsing.dataloader import DataLoader
 from ansible.playbook.task import Task
 from ansible.template import trust_as_template
 
+from ansible_svc.compat import worker
 from ansible_svc.engine.routes import NATIVE, Keywords, Route, Way, route
 from tests.unit.ansible_setup import set_up
 
@@ -209,6 +211,26 @@ def test_shells_that_are_not(name: str) -> None:
 
 def test_any_executable_of_a_shell_is_ours() -> None:
     assert routed(COMMAND, {"ansible_shell_executable": "/usr/bin/zsh"}) == NATIVE
+
+
+# -- the terminal
+
+
+@pytest.mark.skipif(
+    C.config.get_configuration_definition("WORKER_SESSION_ISOLATION") is None, reason="came with ansible-core 2.21"
+)
+def test_what_is_not_isolated_from_the_terminal_is_stock(monkeypatch: pytest.MonkeyPatch) -> None:
+    for value in (False, "no", "no such truth"):
+        found = routed(COMMAND, {"ansible_worker_session_isolation": value})
+        assert found == Route(STOCK, "it is not to be isolated from the terminal"), value
+    assert routed(COMMAND, {"ansible_worker_session_isolation": "yes"}) == NATIVE
+    worker._isolation.cache_clear()
+    monkeypatch.setenv("ANSIBLE_WORKER_SESSION_ISOLATION", "no")
+    assert routed(COMMAND).way is STOCK
+    assert routed(COMMAND, {"ansible_worker_session_isolation": True}) == NATIVE
+    monkeypatch.delenv("ANSIBLE_WORKER_SESSION_ISOLATION")
+    worker._isolation.cache_clear()
+    assert routed(COMMAND) == NATIVE
 
 
 # -- actions
