@@ -31,7 +31,7 @@ class KeptFile:
         """Return the content; None when it is not there or not whole."""
         try:
             with self._folder() as folder:
-                return None if folder is None else read_checked(folder, self._name)
+                return read_checked(folder, self._name)
         except OSError:
             return None
 
@@ -39,8 +39,6 @@ class KeptFile:
         """Keep a content for the next run, if that is possible."""
         try:
             with self._folder(create=True) as folder:
-                if folder is None:
-                    return
                 write_private(folder, self._name, checked(content))
                 for other in os.listdir(folder):
                     if other.startswith(self._prefix) and other != self._name:
@@ -49,10 +47,9 @@ class KeptFile:
             return
 
     @contextlib.contextmanager
-    def _folder(self, create: bool = False) -> Iterator[int | None]:
+    def _folder(self, create: bool = False) -> Iterator[int]:
         if self._path is None:
-            yield None
-            return
+            raise FileNotFoundError("there is no cache directory")
         folder = open_private(self._path, create)
         try:
             yield folder

@@ -31,7 +31,7 @@ _BECOME = (
 )
 _NOT_ON_HOSTS = ("ansible_svc.service.testing", "ansible_svc.store.kept_file")
 _PACKAGES = ("service", "store", "target")
-#: Kept in the controller's own cache directory, since making them takes a quarter of a second.
+#: Kept in the controller's own cache directory, since making them takes some tenths of a second.
 _KIND = "archives"
 # Of what first_stage.py imports, this is not used there.
 _NOT_FIRST = ("write_private", "checked", "content")
