@@ -24,7 +24,7 @@ from tests.conformance.environment import Subject
 from tests.conformance.privatehost import Outcome, Overlay, run
 from tests.conformance.results import Result, ResultFile, Status, excerpt, result_path
 from tests.conformance.strategies import STOCK
-from tests.conformance.suite import Suite, snapshot
+from tests.conformance.suite import Suite, build_wheel, install
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 _PACKAGE = "ansible_svc"
@@ -78,10 +78,10 @@ class Runner:
         results = self.results(strategy)
         commit = "" if strategy == STOCK else describe_commit()
         with _run_directory(self._cache) as directory:
-            snapshot(REPOSITORY / _PACKAGE, directory)
+            wheel = build_wheel(REPOSITORY, directory)
 
             def one(name: str) -> Result:
-                result = self._run_one(name, strategy, subject, directory, commit)
+                result = self._run_one(name, strategy, subject, wheel, commit)
                 if not self._stop.is_set():
                     results.put(result)
                     self._announce(result)
@@ -97,21 +97,22 @@ class Runner:
                     threads.shutdown(cancel_futures=True)
                     raise
 
-    def _run_one(self, name: str, strategy: str, subject: Subject, directory: Path, commit: str) -> Result:
+    def _run_one(self, name: str, strategy: str, subject: Subject, wheel: Path, commit: str) -> Result:
         image = self._suite.image
         log = self._cache / "logs" / f"{image.core}-py{image.python}" / strategy / f"{name}.log"
         log.parent.mkdir(parents=True, exist_ok=True)
         log.unlink(missing_ok=True)
-        upper = directory / name / "upper"
+        directory = wheel.parent / name
+        upper = directory / "upper"
         upper.mkdir(parents=True)
         try:
-            snapshot(directory / _PACKAGE, layout.under(upper, PurePosixPath(image.site_packages)))
+            install(wheel, layout.under(upper, PurePosixPath(image.site_packages)))
             steps, mapped = self._suite.steps(self._suite.targets[name], subject, upper, over_ssh=self._over_ssh)
-            overlay = Overlay((image.layer, upper), directory / name / "scratch")
+            overlay = Overlay((image.layer, upper), directory / "scratch")
             limits = self._limits
             outcome = run(overlay, steps, log, time_limit_s=limits.time_limit_s, nice=limits.nice, stop=self._stop)
         finally:
-            shutil.rmtree(directory / name)
+            shutil.rmtree(directory)
         return Result(
             target=name,
             status=_status(outcome),

@@ -2,19 +2,24 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """Lay out what one run of a target finds in its private host beside the image.
 
-That is a working tree per step, with the target, what it depends on and its strategies mapped, and a snapshot of the
-package under test, so that a run does not change with the checkout while it goes on.
+That is a working tree per step, with the target, what it depends on and its strategies mapped, and the wheel of the
+package under test, so that a run does not change with the checkout while it goes on and finds what users install: the
+package and the collection.
 """
 
 from __future__ import annotations
 
 import shutil
+import subprocess
+import sys
+import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from tests.conformance import environment, layout
 from tests.conformance.environment import Subject
+from tests.conformance.errors import ConformanceError
 from tests.conformance.image import Image
 from tests.conformance.privatehost import Step
 from tests.conformance.strategies import Family, map_tree
@@ -22,7 +27,6 @@ from tests.conformance.targets import Target, read_dependencies, read_targets
 
 # The package that holds the strategies whose names begin like this.
 _PACKAGES = {"svc_": "ansible_svc", "mitogen_": "ansible_mitogen"}
-_IGNORED = shutil.ignore_patterns("__pycache__", "*.pyc")
 
 
 @dataclass(frozen=True)
@@ -92,6 +96,20 @@ class Suite:
             playbook.write_text(environment.role_playbook(step), "utf-8")
 
 
-def snapshot(package: Path, destination: Path) -> None:
-    """Copy the package under test, a directory, to `destination/<its name>` without compiled files."""
-    shutil.copytree(package, destination / package.name, symlinks=True, ignore=_IGNORED)
+def build_wheel(repository: Path, directory: Path) -> Path:
+    """Build the wheel of the package under test into `directory` and return its path.
+
+    Raises ConformanceError when that fails.
+    """
+    command = [sys.executable, "-m", "hatchling", "build", "--target", "wheel", "--directory", str(directory)]
+    done = subprocess.run(command, cwd=repository, capture_output=True, text=True, check=False)
+    wheels = list(directory.glob("*.whl"))
+    if done.returncode or len(wheels) != 1:
+        raise ConformanceError(f"the wheel of {repository} could not be built:\n{done.stdout}{done.stderr}")
+    return wheels[0]
+
+
+def install(wheel: Path, site_packages: Path) -> None:
+    """Install a wheel that has neither data files nor scripts into `site_packages`, as pip does."""
+    with zipfile.ZipFile(wheel) as archive:
+        archive.extractall(site_packages)
