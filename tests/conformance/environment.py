@@ -10,7 +10,7 @@ Pure functions: nothing here touches the machine.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 
@@ -80,7 +80,19 @@ def role_playbook(target: Target) -> str:
     return json.dumps([play], indent=4, sort_keys=True)
 
 
-def variables(target: Target, subject: Subject, controller: Controller) -> dict[str, str]:
+def collection_root(tree: PurePosixPath, name: str) -> PurePosixPath:
+    """Return where a target in a working tree may hold the collection `ansible_test.<its name>` (ansible-core 2.21)."""
+    return tree / INTEGRATION / "targets" / name
+
+
+def collection(name: str) -> PurePosixPath:
+    """Return the place of that collection below its root."""
+    return PurePosixPath("ansible_collections/ansible_test") / name.replace("-", "_")
+
+
+def variables(
+    target: Target, subject: Subject, controller: Controller, collection_roots: Sequence[PurePosixPath] = ()
+) -> dict[str, str]:
     """Return the whole environment of a target's command."""
     interpreter = controller.interpreter
     tree = working_tree(target)
@@ -124,6 +136,8 @@ def variables(target: Target, subject: Subject, controller: Controller) -> dict[
     }
     if target.kind == "role":
         env["ANSIBLE_ROLES_PATH"] = str(tree / INTEGRATION / "targets")
+    if collection_roots:
+        env["ANSIBLE_COLLECTIONS_PATH"] = ":".join(map(str, collection_roots))
     if target.has("non_local"):
         env["ANSIBLE_TEST_REMOTE_INTERPRETER"] = ""
     if subject.strategy is not None:

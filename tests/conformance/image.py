@@ -25,7 +25,7 @@ from tests.conformance.privatehost import Overlay, Step, run, system_environment
 from tests.conformance.source import sdist, unpack
 
 # Raise it when images made by an earlier state of this file must not be used any longer.
-_FORMAT = 9
+_FORMAT = 10
 # What the controller gets in the versions that the named interpreter has, so that both run the same code.
 _OWN_PACKAGES = (
     *("jinja2", "MarkupSafe", "PyYAML", "cryptography", "cffi", "pycparser", "packaging", "resolvelib"),
@@ -48,6 +48,7 @@ _TARGET_PACKAGES = (
 _TARGET_WHEELS = (
     ("pexpect==4.8.0", "setuptools", "wheel", "bcrypt", "build", "jinja2", "docutils", "argcomplete", "Cython"),
     ("pexpect==4.9.0",),
+    ("coverage",),
 )
 # What they build from source.
 _TARGET_SOURCES = ("PyYAML",)
@@ -224,6 +225,9 @@ def _write_account(image: Image) -> None:
     (etc / "hosts").write_text(f"127.0.0.1 localhost {layout.HOSTNAME}\n::1 localhost ip6-localhost ip6-loopback\n")
     (etc / "pip.conf").write_text(_PIP_CONFIGURATION)
     (etc / "hostname").write_text(f"{layout.HOSTNAME}\n")
+    # All of them, as they belong together: users of this machine may come and go while the image is in use.
+    for name in ("group", "shadow", "gshadow"):
+        shutil.copy2(Path("/etc") / name, etc / name)
     users = Path("/etc/passwd").read_text()
     root_home = re.compile(r"^(root:(?:[^:\n]*:){4})[^:\n]*", re.MULTILINE)
     (etc / "passwd").write_text(root_home.sub(rf"\g<1>{layout.HOME}", users))

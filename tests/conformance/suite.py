@@ -15,7 +15,7 @@ import sys
 import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from tests.conformance import environment, layout
 from tests.conformance.environment import Subject
@@ -72,10 +72,17 @@ class Suite:
             tree = layout.under(layer, environment.working_tree(step))
             self._fill(tree, step, target, over_ssh=over_ssh)
             mapped += map_tree(tree / environment.INTEGRATION / "targets", family)
-            variables = environment.variables(step, subject, self.image.controller)
+            variables = environment.variables(step, subject, self.image.controller, self._collection_roots(step))
             cwd = environment.working_directory(step)
             steps.append(Step(step.name, environment.command(step), variables, str(cwd)))
         return steps, sorted(set(mapped))
+
+    def _collection_roots(self, step: Target) -> list[PurePosixPath]:
+        """Return where a step and what it depends on hold a collection of their own."""
+        names = sorted({step.name, *self.dependencies[step.name]})
+        targets = layout.under(self.image.layer, layout.TARGETS)
+        holders = [name for name in names if (targets / name / environment.collection(name)).is_dir()]
+        return [environment.collection_root(environment.working_tree(step), name) for name in holders]
 
     def _fill(self, tree: Path, step: Target, target: Target, *, over_ssh: bool) -> None:
         """Copy a step's files into its working tree; the inventory is the one of the target that the step serves."""
