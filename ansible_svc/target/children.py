@@ -169,8 +169,11 @@ class Children:
         self._finished(child)
 
     def _kill(self, child: Child) -> None:
+        """Kill as much of a request's process group as this user may; what has become another user goes on."""
         try:
             os.killpg(child.pid, signal.SIGKILL)
+        except PermissionError:
+            return
         except ProcessLookupError:
             # It has not made its own group yet, or it has ended; its number is still its own, since only we reap it.
             os.kill(child.pid, signal.SIGKILL)
