@@ -9,6 +9,7 @@ A forked worker has the same interface over a socket (see fork_gateway.py), so a
 from __future__ import annotations
 
 import contextlib
+import functools
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -260,7 +261,7 @@ class Access:
         host = self._host(place)
         self._count("round_trips", 1)
         current_run().mark(RECEIVE)
-        download(host.call_async, path, local_path)
+        download(functools.partial(_Piece, host), path, local_path)
 
     @contextlib.contextmanager
     def _wired(self, host: Host, before: Sequence[Preparation]) -> Iterator[list[dict[str, Any]]]:
@@ -289,7 +290,7 @@ class Access:
         """Return a host to send something to, connecting if need be."""
         run = current_run()
         run.mark(CONNECT)
-        host = self._contexts.host(place.identity, place.candidates)
+        host = self._contexts.host(place.identity, place.candidates, run.wait)
         run.mark(SEND)
         self._report_problems(host, host.facts)
         return host
@@ -305,8 +306,23 @@ class Access:
         self._count("round_trips", 1)
         run = current_run()
         if run.span is None:
-            return run.wait(host.call_async(method, **arguments))
+            return run.ask(host.call_async(method, **arguments))
         return _ask_timed(run, run.span, host, method, arguments)
+
+
+class _Piece:
+    """A call to an agent that is waited for within the limits of the task that asks."""
+
+    def __init__(self, host: Host, method: str, **arguments: Any) -> None:
+        self._call = host.call_async(method, **arguments)
+
+    def result(self) -> Any:
+        """Wait for the answer."""
+        return current_run().ask(self._call)
+
+    def cancel(self) -> None:
+        """Want it no longer."""
+        self._call.cancel()
 
 
 def _ask_timed(run: Run, span: Span, host: Host, method: str, arguments: dict[str, Any]) -> Any:
@@ -318,7 +334,7 @@ def _ask_timed(run: Run, span: Span, host: Host, method: str, arguments: dict[st
     sent = time.monotonic()
     took: Sequence[float] | None = None
     try:
-        answer = run.wait(call)
+        answer = run.ask(call)
         if runs:
             took = answer.get("took")
         else:

@@ -8,13 +8,26 @@ import contextlib
 import threading
 import time
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from ansible_svc.errors import CancelledError, DeadlineExceededError
 
 if TYPE_CHECKING:
     from ansible_svc.engine.probe import Span
     from ansible_svc.service import Call
+
+T = TypeVar("T", covariant=True)
+
+
+class Waited(Protocol[T]):
+    """Something under way, such as a service.Call or a connection that is being made (services/attempt.py)."""
+
+    def result(self, timeout_s: float | None = None) -> T:
+        """Wait for its result. Raises DeadlineExceededError when that takes longer than a number of seconds."""
+
+    def cancel(self) -> Any:
+        """End the waiting with CancelledError."""
+
 
 _current = threading.local()
 
@@ -37,45 +50,50 @@ class Run:
         may_leave: False as soon as something of the task has happened: a host was asked, or an item was told.
 
     Threads: ``cancel`` is used by any thread, the rest by the task's.
-    Guarded by ``_lock``: the call that is waited for, and whether the run was cancelled.
+    Guarded by ``_lock``: what is waited for, and whether the run was cancelled.
     """
 
     def __init__(self, span: Span | None = None, *, may_leave: bool = False) -> None:
         self.span = span
         self.may_leave = may_leave
         self._lock = threading.Lock()
-        self._call: Call | None = None
+        self._waited: Waited[Any] | None = None
         self._cancelled = False
         self._limit: tuple[float, Callable[[], BaseException]] | None = None
 
     @contextlib.contextmanager
-    def waiting_for(self, call: Call) -> Iterator[None]:
-        """Let a call be cancelled together with the run while the block waits for it."""
+    def waiting_for(self, waited: Waited[Any]) -> Iterator[None]:
+        """Let what is waited for be cancelled together with the run while the block waits for it."""
         with self._lock:
-            self._call = call
+            self._waited = waited
             cancelled = self._cancelled
         if cancelled:
-            call.cancel()
+            waited.cancel()
         try:
             yield
         finally:
             with self._lock:
-                self._call = None
+                self._waited = None
 
-    def wait(self, call: Call) -> Any:
-        """Return a call's result; when the run's limit passes before that, cancel the call and raise the limit's error.
-
-        Raises whatever Call.result does.
-        """
+    def ask(self, call: Call) -> Any:
+        """Return the result of a call to a host, which has happened then; see wait()."""
         self.may_leave = False
-        with self.waiting_for(call):
+        return self.wait(call)
+
+    def wait(self, waited: Waited[T]) -> T:
+        """Return the result of something that is under way.
+
+        When the run's limit passes before that, cancel it and raise the limit's error. Raises whatever its result()
+        does, besides.
+        """
+        with self.waiting_for(waited):
             if self._limit is None:
-                return call.result()
+                return waited.result()
             ends, error = self._limit
             try:
-                return call.result(max(0.0, ends - time.monotonic()))
+                return waited.result(max(0.0, ends - time.monotonic()))
             except DeadlineExceededError:
-                call.cancel()
+                waited.cancel()
                 raise error() from None
 
     @contextlib.contextmanager
@@ -105,12 +123,12 @@ class Run:
                 raise BrokenOff
 
     def cancel(self) -> None:
-        """Cancel the call that the run waits for, and every later one."""
+        """Cancel what the run waits for, and whatever it begins to wait for later."""
         with self._lock:
             self._cancelled = True
-            call = self._call
-        if call is not None:
-            call.cancel()
+            waited = self._waited
+        if waited is not None:
+            waited.cancel()
 
 
 def current_run() -> Run:

@@ -5,7 +5,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ import mitogen.sudo
 from ansible_svc.errors import Error
 from ansible_svc.names import BECOME_SERVICE
 from ansible_svc.service import Service, born_with_pool, call
+from ansible_svc.services.attempt import Attempt
 from ansible_svc.services.host import Host
 from ansible_svc.target.booting import Boot
 from ansible_svc.transport.archives import Archives, archives
@@ -63,7 +63,7 @@ class ContextStatistics:
 class ContextService(Service):
     """Connect to hosts and remember the connections.
 
-    Threads: any. The first thread to ask for an identity makes the connection, the others wait for its outcome.
+    Threads: any. An attempt runs on a thread of its own, so that whoever waits for it can stop waiting.
     Guarded by ``_lock``: the table of connections and the counters. Entries leave the table when an attempt fails or
     the connection is lost, so the next task tries again.
     """
@@ -75,9 +75,14 @@ class ContextService(Service):
         self._hosts: dict[Identity, Future[Host]] = {}
         self._attempts = 0
         self._lost = 0
+        self._ended = threading.Event()
         self._archives: Archives | None = None
         self._archives_lock = threading.Lock()
         self.cache = CacheOptions()
+
+    def on_shutdown(self) -> None:
+        """Let no attempt be made again."""
+        self._ended.set()
 
     def use_cache(self, options: CacheOptions) -> None:
         """Set where agents keep code, and pack what they run if that has not been done.
@@ -88,30 +93,36 @@ class ContextService(Service):
         self.cache = options
         self._pack()
 
-    def host(self, identity: Identity, candidates: Sequence[str]) -> Host:
+    def host(
+        self, identity: Identity, candidates: Sequence[str], wait: Callable[[Attempt], Host] = Attempt.result
+    ) -> Host:
         """Return the connected host of an identity.
 
         Parameters:
             identity: where to and as whom.
             candidates: interpreters to look for on the host, in order.
+            wait: waits for the attempt if there is one to wait for, and returns its result.
 
-        Raises ConnectFailed, BecomeFailed or NoPython (see transport.failures).
+        Raises ConnectFailed, BecomeFailed or NoPython (see transport.failures), and whatever wait() raises.
         """
         with self._lock:
             future = self._hosts.get(identity)
             ours = future is None
             if future is None:
                 future = self._hosts[identity] = Future()
-        if not ours:
-            return future.result()
+        if ours:
+            attempt = (identity, candidates, future)
+            threading.Thread(target=self._attempt, args=attempt, name="svc-connect", daemon=True).start()
+        return future.result() if future.done() else wait(Attempt(future))
+
+    def _attempt(self, identity: Identity, candidates: Sequence[str], future: Future[Host]) -> None:
         try:
             host = self._connect(identity, candidates, future)
         except BaseException as error:
             self._drop(identity, future)
             future.set_exception(error)
-            raise
-        future.set_result(host)
-        return host
+        else:
+            future.set_result(host)
 
     def connected(self, identity: Identity) -> Host | None:
         """Return the host of an identity when it is connected already."""
@@ -230,7 +241,8 @@ class ContextService(Service):
             except ConnectFailed:
                 if attempt == login.retries:
                     raise
-                time.sleep(min(2**attempt - 1, _LONGEST_PAUSE_S))
+                if self._ended.wait(min(2**attempt - 1, _LONGEST_PAUSE_S)):
+                    raise
         raise AssertionError("unreachable")
 
     def _ssh(self, login: SshLogin, candidates: Sequence[str]) -> Any:

@@ -278,6 +278,37 @@ def test_a_host_that_says_nothing(lab: Lab, silent_port: int, strategy: str, var
     assert time.monotonic() - begun < 10
 
 
+SLOW_SUDO = """\
+#!/bin/sh
+sleep 45
+exec sudo "$@"
+"""
+
+
+@pytest.mark.parametrize("what", ["connecting", "becoming"])
+def test_the_limit_of_a_task_passes_while(lab: Lab, tmp_path: Path, silent_port: int, what: str) -> None:
+    """Its error is the task's, and not that of the connection, which has more time."""
+    slow = {
+        "connecting": {"ansible_host": "127.0.0.1", "ansible_port": silent_port},
+        "becoming": {
+            "ansible_become": True,
+            "ansible_become_user": "nobody",
+            "ansible_become_exe": _script(tmp_path / "sudo", SLOW_SUDO),
+        },
+    }[what]
+    limited = [{**task, "timeout": 2} for task in TASKS[:1]]
+    hosts = inventory(lab, 2, {"host02": slow}, ansible_timeout=40)
+    pair = both(lab, _play(limited), hosts, timeout_s=LIMIT_S)
+
+    for side in (pair.stock, pair.ours):
+        assert [event["event"] for event in side.run.results(host="host01")] == ["runner_ok"], side.run
+        [late] = side.run.results(host="host02")
+        assert (late["event"], late["result"]["msg"]) == ("runner_failed", "Task failed: Timed out after 2 second(s).")
+        [started] = [event for event in side.run.events if event["event"] == "runner_start" and event["host"] == "host02"]
+        assert late["at"] - started["at"] < 20
+    assert pair.ours.run.rc == pair.stock.run.rc
+
+
 @pytest.fixture
 def password_hosts(lab: Lab) -> dict[str, Any]:
     """Return the variables of a host that takes a password and no key."""

@@ -62,7 +62,7 @@ def test_a_task_stays_once_it_has_asked_a_host() -> None:
     call = FakeCall()
     call.answer("yes")
     with running(run):
-        run.wait(call)  # type: ignore[arg-type]
+        run.ask(call)  # type: ignore[arg-type]
         assert lookup_loader.get("strange") is not None
 
 

@@ -13,8 +13,10 @@ import mitogen.core
 import mitogen.sudo
 import pytest
 
+from ansible_svc.errors import CancelledError, DeadlineExceededError
 from ansible_svc.names import BECOME_SERVICE
 from ansible_svc.services import contexts
+from ansible_svc.services.attempt import Attempt
 from ansible_svc.services.contexts import ContextService
 from ansible_svc.services.host import Host
 from ansible_svc.transport.archives import Archive, Archives
@@ -89,9 +91,9 @@ class TellingFuture(Future[Host]):
         super().__init__()
         self._told = waiters
 
-    def result(self, timeout: float | None = None) -> Host:
+    def add_done_callback(self, fn: Callable[[Future[Host]], object]) -> None:
+        super().add_done_callback(fn)
         self._told.release()
-        return super().result(timeout)
 
 
 class Stage:
@@ -103,13 +105,17 @@ class Stage:
         self.forgetful: set[int] = set()
         self.becoming: list[tuple[Context, dict[str, Any]]] = []
         self.born: list[Context] = []
-        monkeypatch.setattr(contexts.time, "sleep", self.pauses.append)
         monkeypatch.setattr(contexts, "call", self._call)
         monkeypatch.setattr(contexts, "born_with_pool", self.born.append)
         monkeypatch.setattr(contexts, "archives", lambda directory: ARCHIVES)
         self.waiters = threading.Semaphore(0)
         monkeypatch.setattr(contexts, "Future", lambda: TellingFuture(self.waiters))
         self.service = ContextService(self.router)
+        monkeypatch.setattr(self.service._ended, "wait", self._pause)
+
+    def _pause(self, seconds: float) -> bool:
+        self.pauses.append(seconds)
+        return self.service._ended.is_set()
 
     def _call(self, context: Context, service: str, method: str, **arguments: Any) -> dict[str, Any]:
         assert (service, method) == (BECOME_SERVICE, "become")
@@ -147,7 +153,7 @@ class Crowd:
         for thread in self._threads:
             thread.start()
         assert self._arrived.wait(PATIENCE_S)
-        for _ in range(count - 1):
+        for _ in range(count):
             assert stage.waiters.acquire(timeout=PATIENCE_S)
 
     def _wait(self) -> None:
@@ -429,3 +435,31 @@ def test_the_first_of_many_who_gives_up_unwillingly_disturbs_nobody(stage: Stage
     outcomes = crowd.finish()
     assert {type(outcome) for outcome in outcomes} == {KeyboardInterrupt}
     assert stage.host().alive
+
+
+# -- waiting
+
+
+def test_who_stops_waiting_disturbs_neither_the_attempt_nor_the_others(stage: Stage) -> None:
+    crowd = Crowd(stage, 3)
+
+    def give_up(attempt: Attempt) -> Host:
+        with pytest.raises(DeadlineExceededError):
+            attempt.result(0.01)
+        attempt.cancel()
+        return attempt.result()
+
+    with pytest.raises(CancelledError):
+        stage.service.host(WEB, ["python3"], give_up)
+    hosts = crowd.finish()
+    assert len(set(map(id, hosts))) == len(stage.router.connected) == 1
+    assert stage.service.host(WEB, ["python3"], give_up) is hosts[0], "there was something to wait for"
+
+
+def test_no_attempt_follows_the_end(stage: Stage) -> None:
+    identity = Identity(SshLogin(host="web", argv=("ssh",), password=None, retries=5))
+    stage.service.on_shutdown()
+    stage.fail("one", "two")
+    with pytest.raises(ConnectFailed, match="one"):
+        stage.host(identity)
+    assert len(stage.router.connected) == 1
