@@ -24,7 +24,7 @@ from ansible_svc.services.files import FileService
 from ansible_svc.services.files_download import download
 from ansible_svc.services.host import Host
 from ansible_svc.services.modules import Bundle, ModuleService
-from ansible_svc.store import digest_bytes
+from ansible_svc.store import FileAccessError, SourceChangedError, digest_bytes
 
 if TYPE_CHECKING:
     from ansible_svc.service import Pool
@@ -251,6 +251,13 @@ class Access:
         if not ahead:
             self._count("files_pushed", 1)
         return content, offer.mode & 0o777
+
+    def checksum(self, local_path: str) -> str | None:
+        """Return the sha1 of a local file, which is read once however many tasks ask; None when it cannot be read."""
+        try:
+            return self._files.offer(local_path).sha1
+        except (FileAccessError, SourceChangedError):
+            return None
 
     def remove(self, place: Place, path: str) -> None:
         """Have a file or directory removed on a host, without waiting for it."""

@@ -9,6 +9,7 @@ from typing import Any
 
 from ansible.plugins.action import ActionBase
 
+from ansible_svc.compat.checksums import ask_first
 from ansible_svc.compat.core_plugins import core_plugin
 from ansible_svc.engine.access import Access
 from ansible_svc.engine.actions import NativeAction
@@ -18,7 +19,10 @@ from ansible_svc.engine.copying import NativeCopy
 
 @functools.cache
 def _native_class(stock: Any) -> type[Any]:
-    ours = NativeCopy if core_plugin(stock) == "action/copy" else NativeAction
+    ours = NativeAction
+    if core_plugin(stock) == "action/copy":
+        ours = NativeCopy
+        ask_first(stock)
     return type(stock.__name__, (ours, stock), {"__module__": stock.__module__})
 
 

@@ -9,6 +9,9 @@ doubles would have run travels with the question, and the host goes on with what
 
 When the action itself then asks for exactly the module that has run, it is given that one's result. Should it ask for
 another, because the local file has changed meanwhile, that one runs as if nothing had been foreseen.
+
+The action and its doubles compare checksums of the local file, which is read for that once, whatever the number of
+hosts (see compat/checksums.py).
 """
 
 from __future__ import annotations
@@ -17,6 +20,7 @@ import copy
 import functools
 from typing import Any
 
+from ansible_svc.compat.checksums import known_by
 from ansible_svc.engine.access import Finished, ModuleCall, Step
 from ansible_svc.engine.actions import ModuleText, NativeAction
 from ansible_svc.engine.connections import NativeConnection, laid_over
@@ -77,7 +81,8 @@ class NativeCopy(NativeAction):
         """Copy one file."""
         self._svc_copying = args, kwargs
         try:
-            return super()._copy_file(*args, **kwargs)
+            with known_by(self.svc_access.checksum):
+                return super()._copy_file(*args, **kwargs)
         finally:
             self._svc_copying = self._svc_followed = None
 

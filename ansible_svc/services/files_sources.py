@@ -2,19 +2,21 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """Read local files: once to learn the digest, and block by block when they are sent.
 
-A file is known by its *version*: where it is, which inode, how large, when modified. Every read goes through a
-descriptor whose version is checked after the read, so what is read belongs to that version or is an error.
+A file is known by its *version*: where it is, which inode, how large, when modified and when its inode was changed,
+which no program can set. Every read goes through a descriptor that is looked at again after the read, so what is read
+belongs to that version or is an error.
 """
 
 from __future__ import annotations
 
+import hashlib
 import os
 import stat
 import threading
 import time
 from collections import OrderedDict
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from ansible_svc.services.files_shared_reads import SharedReads
@@ -48,27 +50,34 @@ class FileVersion:
     inode: int
     size: int
     mtime_ns: int
+    ctime_ns: int
 
     @classmethod
     def of(cls, path: str, status: os.stat_result) -> FileVersion:
         """Return the version that *status* shows of the file at the real path *path*."""
-        return cls(path, status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns)
+        return cls(path, status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
 
     def is_settled(self, now_ns: int) -> bool:
-        """Say whether any modification after *now_ns* would show in the modification time."""
-        window_ns = _TICK_NS if self.mtime_ns % 1_000_000_000 else _COARSE_NS
-        return self.mtime_ns + window_ns < now_ns
+        """Say whether any modification after *now_ns* would show in the times."""
+        latest_ns = max(self.mtime_ns, self.ctime_ns)
+        window_ns = _TICK_NS if latest_ns % 1_000_000_000 else _COARSE_NS
+        return latest_ns + window_ns < now_ns
+
+    def has_content_of(self, other: FileVersion) -> bool:
+        """Say whether the same content is to be expected: modes, owners and links may have changed."""
+        return replace(self, ctime_ns=other.ctime_ns) == other
 
 
 @dataclass(frozen=True)
 class FileOffer:
     """Describe a local file that can be granted and fetched by its digest.
 
-    ``path`` is as it was asked for, ``mode`` holds the permission bits.
+    ``path`` is as it was asked for, ``mode`` holds the permission bits; ``sha1`` is what ansible-core compares.
     """
 
     path: str
     digest: str
+    sha1: str
     size: int
     mode: int
     version: FileVersion = field(repr=False)
@@ -107,7 +116,7 @@ class Sources:
         self._is_granted = is_granted
         self._lock = threading.Lock()
         self._places: OrderedDict[str, dict[FileVersion, None]] = OrderedDict()
-        self._digests: SharedReads[FileVersion, str] = SharedReads(_OFFER_LIMIT, lambda _digest: 1)
+        self._digests: SharedReads[FileVersion, tuple[str, str]] = SharedReads(_OFFER_LIMIT, lambda _digests: 1)
         self._blocks: SharedReads[tuple[FileVersion, int], bytes] = SharedReads(block_cache_bytes, len)
 
     def offer(self, path: str) -> FileOffer:
@@ -124,9 +133,9 @@ class Sources:
             raise file_access_error("read", path, error) from error
         version = FileVersion.of(real_path, status)
         started_ns = time.time_ns()
-        digest = self._digests.get(version, lambda: self._digest(version), lambda: version.is_settled(started_ns))
+        digest, sha1 = self._digests.get(version, lambda: self._digest(version), lambda: version.is_settled(started_ns))
         self._remember(digest, version)
-        return FileOffer(path, digest, version.size, stat.S_IMODE(status.st_mode), version)
+        return FileOffer(path, digest, sha1, version.size, stat.S_IMODE(status.st_mode), version)
 
     def has(self, digest: str) -> bool:
         """Say whether a file with this content was offered."""
@@ -180,13 +189,16 @@ class Sources:
 
         return self._blocks.get((version, index), read)
 
-    def _digest(self, version: FileVersion) -> str:
+    def _digest(self, version: FileVersion) -> tuple[str, str]:
+        """Read a file; return its digest and its sha1."""
         running = hasher()
+        sha1 = hashlib.sha1(usedforsecurity=False)
         content = []
         with _opened(version) as descriptor:
             for offset in range(0, version.size, BLOCK_BYTES):
                 block = _read_at(descriptor, offset, BLOCK_BYTES)
                 running.update(block)
+                sha1.update(block)
                 if version.size <= self._small_bytes:
                     content.append(block)
         with self._lock:
@@ -195,7 +207,7 @@ class Sources:
         digest = running.hexdigest()
         if version.size <= self._small_bytes:
             self._memory.add_verified(digest, b"".join(content))
-        return digest
+        return digest, sha1.hexdigest()
 
     def _remember(self, digest: str, version: FileVersion) -> None:
         with self._lock:
@@ -238,7 +250,7 @@ def _opened(version: FileVersion) -> Iterator[int]:
             if not stat.S_ISREG(os.fstat(descriptor).st_mode):
                 raise OSError(None, "not a regular file")
             yield descriptor
-            if FileVersion.of(version.path, os.fstat(descriptor)) != version:
+            if not FileVersion.of(version.path, os.fstat(descriptor)).has_content_of(version):
                 raise SourceChangedError(f"file changed while it was read: {version.path}", {"path": version.path})
         finally:
             os.close(descriptor)

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import importlib.machinery
 import importlib.util
+import io
 
 from ansible_svc.target import stdlib
 
@@ -18,6 +19,30 @@ TYPE_CHECKING = False  # mypy knows the name; importing typing on every target w
 if TYPE_CHECKING:
     from types import CodeType, ModuleType
     from typing import Callable, Iterator, Mapping, Sequence
+
+
+class Resources:
+    """The files of a package of a bundle, for importlib (its abc.ResourceReader); they have no paths on the host."""
+
+    def __init__(self, importer: PayloadImporter, directory: str) -> None:
+        self._importer = importer
+        self._directory = directory
+
+    def open_resource(self, resource: str) -> io.BytesIO:
+        """Return a file to read. Raises OSError when it is not there."""
+        return io.BytesIO(self._importer.get_data(self._directory + resource))
+
+    def resource_path(self, resource: str) -> str:
+        """Say that there is none: importlib makes a temporary file then."""
+        raise FileNotFoundError(resource)
+
+    def is_resource(self, name: str) -> bool:
+        """Tell whether there is a file of this name."""
+        return name in self.contents()
+
+    def contents(self) -> list[str]:
+        """Return the names of the files."""
+        return self._importer.names_in(self._directory)
 
 
 class PayloadImporter:
@@ -141,6 +166,19 @@ class PayloadImporter:
             return self._source_of(self._files[relative])
         except KeyError:
             raise OSError(2, "no such file in this bundle", path) from None
+
+    def names_in(self, directory: str) -> list[str]:
+        """Return the names of the bundle's files in a directory, which is a full path that ends in a slash."""
+        prefix = directory[len(self.root) + 1 :]
+        names = [path[len(prefix) :] for path in self._files if path.startswith(prefix)]
+        return [name for name in names if "/" not in name]
+
+    def get_resource_reader(self, fullname: str) -> Resources | None:
+        """Return what reads the files beside the modules of a package (importlib.resources, ansible-core's embed)."""
+        located = self._locate(fullname)
+        if located is None or not located[1]:
+            return None
+        return Resources(self, self.root + "/" + located[0][: -len("__init__.py")])
 
     def imported(self) -> dict[str, str]:
         """Return path -> digest of every file whose code was asked for so far."""

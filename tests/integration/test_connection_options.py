@@ -304,7 +304,9 @@ def test_the_limit_of_a_task_passes_while(lab: Lab, tmp_path: Path, silent_port:
         assert [event["event"] for event in side.run.results(host="host01")] == ["runner_ok"], side.run
         [late] = side.run.results(host="host02")
         assert (late["event"], late["result"]["msg"]) == ("runner_failed", "Task failed: Timed out after 2 second(s).")
-        [started] = [event for event in side.run.events if event["event"] == "runner_start" and event["host"] == "host02"]
+        [started] = [
+            event for event in side.run.events if event["event"] == "runner_start" and event["host"] == "host02"
+        ]
         assert late["at"] - started["at"] < 20
     assert pair.ours.run.rc == pair.stock.run.rc
 

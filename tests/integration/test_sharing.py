@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tests.integration.twin import CANDIDATE, STOCK, Outcome, inventory, run
+from tests.integration.twin import CANDIDATE, PLAYBOOKS, STOCK, Outcome, inventory, run
 from tests.lab import Lab
 
 pytestmark = pytest.mark.skipif(CANDIDATE == STOCK, reason="linear shares nothing")
@@ -19,6 +19,7 @@ pytestmark = pytest.mark.skipif(CANDIDATE == STOCK, reason="linear shares nothin
 HOSTS = 10
 MODULES = {"command", "copy", "file", "ping"}
 FILE_BYTES = 600_000
+LARGE_BYTES = 12_000_000
 
 
 @pytest.fixture
@@ -58,6 +59,28 @@ def test_a_second_round_sends_no_file_and_no_module_again(lab: Lab, files: tuple
     assert _sent(twice) - sent < HOSTS * FILE_BYTES / 10
     assert _delivered(twice) == _delivered(once) == HOSTS * len(files)
     assert _part(twice, "modules")["built"] == _part(once, "modules")["built"]
+
+
+@pytest.mark.skipif(not Path("/proc/self/io").exists(), reason="only Linux counts what a process reads")
+def test_a_large_file_is_not_read_for_each_host(lab: Lab, tmp_path: Path) -> None:
+    """Neither to be compared nor to be sent: one reading for its digests, and one for all who need it."""
+    counter, source = tmp_path / "bytes_read", tmp_path / "large.bin"
+    source.write_bytes(os.urandom(LARGE_BYTES))
+    copy = {"ansible.builtin.copy": {"src": str(source), "dest": "{{ workdir }}/", "mode": "0600"}}
+
+    def bytes_read(*tasks: dict[str, Any]) -> int:
+        env = {
+            "ANSIBLE_CALLBACK_PLUGINS": str(PLAYBOOKS / "callbacks"),
+            "ANSIBLE_CALLBACKS_ENABLED": "bytes_read",
+            "BYTES_READ": str(counter),
+        }
+        book = [{"hosts": "all", "gather_facts": False, "tasks": list(tasks)}]
+        outcome = run(lab, CANDIDATE, book, inventory(lab, HOSTS), env=env)
+        assert outcome.run.rc == 0, outcome.run
+        return int(counter.read_text())
+
+    others = bytes_read({"ansible.builtin.ping": {}})
+    assert bytes_read(copy, copy) - others < 3 * LARGE_BYTES
 
 
 def test_a_command_is_one_round_trip(lab: Lab) -> None:

@@ -117,6 +117,9 @@ class Access:
     def __init__(self, largest: int = 100_000) -> None:
         self.largest = largest
 
+    def checksum(self, local_path: str) -> str | None:
+        return None
+
     def read_small(self, local_path: str, ahead: bool = False) -> tuple[bytes, int] | None:
         content = Path(local_path).read_bytes()
         return (content, 0o644) if len(content) <= self.largest else None

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import os
 import threading
+import time
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
@@ -39,6 +40,8 @@ def settle(path: Path, age_s: float = 10) -> Path:
     """Make the file old enough for its version to be trusted."""
     now = path.stat().st_mtime
     os.utime(path, (now - age_s, now - age_s))
+    while not files_sources.FileVersion.of(str(path), path.stat()).is_settled(time.time_ns()):
+        time.sleep(0.001)
     return path
 
 

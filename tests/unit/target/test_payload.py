@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import hashlib
 import importlib
+import importlib.resources
 import inspect
 import linecache
 import runpy
@@ -208,3 +209,15 @@ def test_the_zip_file_has_every_file_in_order_and_can_be_imported_from(bundle: B
         assert sys.path == [str(path), *before]
     finally:
         sys.path[:] = before
+
+
+def test_files_beside_modules(bundle: Bundle) -> None:
+    """As ansible-core's EmbedManager asks for them (2.21); they lie in no directory."""
+    package = importlib.import_module("svcpl")
+    with importlib.resources.path(package, "data.txt") as path:
+        assert path.read_bytes() == FILES["svcpl/data.txt"]
+    assert importlib.resources.is_resource(package, "data.txt")
+    assert not importlib.resources.is_resource(package, "sub")
+    assert sorted(importlib.resources.contents(package)) == ["__init__.py", "data.txt", "main.py", "plain.py"]
+    with pytest.raises(FileNotFoundError), importlib.resources.path(package, "none.txt"):
+        pass
