@@ -22,6 +22,7 @@ from ansible_svc.names import CACHE_SERVICE
 from ansible_svc.services.contexts import ContextService
 from ansible_svc.services.files import FileService
 from ansible_svc.services.files_download import download
+from ansible_svc.services.files_windows import Windows
 from ansible_svc.services.host import Host
 from ansible_svc.services.modules import Bundle, ModuleService
 from ansible_svc.store import FileAccessError, SourceChangedError, digest_bytes
@@ -113,6 +114,7 @@ class Access:
         self._contexts = contexts
         self._modules = modules
         self._files = files
+        self._windows = Windows()
         self._count = count
         self._report = report
 
@@ -268,7 +270,8 @@ class Access:
         host = self._host(place)
         self._count("round_trips", 1)
         current_run().mark(RECEIVE)
-        download(functools.partial(_Piece, host), path, local_path)
+        with self._windows.share() as widest:
+            download(functools.partial(_Piece, host), path, local_path, widest=widest)
 
     @contextlib.contextmanager
     def _wired(self, host: Host, before: Sequence[Preparation]) -> Iterator[list[dict[str, Any]]]:
@@ -287,7 +290,9 @@ class Access:
                     case CopyFile(local_path, path):
                         offer = self._files.offer(local_path)
                         grants.enter_context(self._files.granted(host.context.context_id, offer.digest))
-                        wired.append(_write(path, offer.digest, offer.size, offer.mode & 0o777, None))
+                        widest = grants.enter_context(self._windows.share())
+                        write = _write(path, offer.digest, offer.size, offer.mode & 0o777, None)
+                        wired.append({**write, "widest": widest})
                     case WriteBytes(path, data, mode):
                         self._count("bytes_sent", len(data))
                         wired.append(_write(path, digest_bytes(data), len(data), mode, data))

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from ansible_svc.errors import MalformedError
 from ansible_svc.store import SourceChangedError
 from ansible_svc.store.digests import hasher
-from ansible_svc.target.blobs import CHUNK_BYTES, in_order
+from ansible_svc.target.blobs import CHUNK_BYTES, WIDEST, in_order
 from ansible_svc.target.file_writer import AtomicFile
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ class AskAgent(Protocol):
         """Return at once."""
 
 
-def download(ask: AskAgent, path: str, local_path: str, timeout_s: float | None = None) -> int:
+def download(ask: AskAgent, path: str, local_path: str, timeout_s: float | None = None, widest: int = WIDEST) -> int:
     """Copy *path* of a host to *local_path* and return its size in bytes.
 
     The agent must expose `file_reader.read_piece` as ``read_piece(path, offset, length)`` and
@@ -43,6 +43,7 @@ def download(ask: AskAgent, path: str, local_path: str, timeout_s: float | None 
         path: the file on the host.
         local_path: where to put it; a symlink there is followed.
         timeout_s: how long the host may take to answer for one piece; None for ever.
+        widest: how many pieces may be on their way at any time.
 
     Raises:
         FileAccessError: one of the files cannot be read or written; names it.
@@ -75,7 +76,7 @@ def download(ask: AskAgent, path: str, local_path: str, timeout_s: float | None 
                 piece = _checked(path, ask_for(have).result())
         else:
             take(first["data"][:size])
-            with closing(in_order(ask_for, range(CHUNK_BYTES, size, CHUNK_BYTES))) as answers:
+            with closing(in_order(ask_for, range(CHUNK_BYTES, size, CHUNK_BYTES), widest=widest)) as answers:
                 for answer in answers:
                     piece = _checked(path, answer)
                     if piece["file"] != first["file"]:

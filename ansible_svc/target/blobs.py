@@ -49,7 +49,7 @@ if TYPE_CHECKING:
     Chunk = tuple[str, int, int]
 
 
-#: How much to ask for at a time, how many such requests to keep outstanding at first, and at most.
+#: How much to ask for at a time, how many such requests to keep outstanding at first, and at most when nobody says.
 CHUNK_BYTES = 256 * 1024
 WINDOW = 4
 WIDEST = 32
@@ -76,9 +76,9 @@ def chunks_of(digest: str, size: int) -> Iterator[Chunk]:
 
 
 def pull(
-    fetch: Fetch, chunks: Iterable[Chunk], request: Request | None = None, window: int = WINDOW
+    fetch: Fetch, chunks: Iterable[Chunk], request: Request | None = None, widest: int = WIDEST
 ) -> Generator[bytes, None, None]:
-    """Yield the content of *chunks* in order, at first with up to *window* requests outstanding.
+    """Yield the content of *chunks* in order, with never more than *widest* requests outstanding.
 
     Close the generator (``contextlib.closing``) when the iteration may end early: that cancels what is outstanding.
 
@@ -96,13 +96,13 @@ def pull(
         digest, offset, length = chunk
         return fetch(digest, offset, length, _timeout_s(request))
 
-    return in_order(start, chunks, request, window)
+    return in_order(start, chunks, request, widest)
 
 
 def in_order(
-    start: Callable[[T], PendingChunk], items: Iterable[T], request: Request | None = None, window: int = WINDOW
+    start: Callable[[T], PendingChunk], items: Iterable[T], request: Request | None = None, widest: int = WIDEST
 ) -> Generator[Any, None, None]:
-    """Start a call for each of *items* and yield the results in order, at first with up to *window* calls outstanding.
+    """Start a call for each of *items* and yield the results in order, with never more than *widest* calls outstanding.
 
     See ``pull`` for *request* and for what it raises.
 
@@ -113,7 +113,7 @@ def in_order(
     outstanding: deque[PendingChunk] = deque()
     asked: deque[float] = deque()
     quickest_s = float("inf")
-    widest = max(window, WIDEST)
+    window = min(WINDOW, widest)
     lock = threading.Lock()
 
     def cancel() -> None:

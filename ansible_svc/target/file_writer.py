@@ -15,7 +15,7 @@ from contextlib import closing
 
 from ansible_svc.store import DigestMismatchError, file_access_error
 from ansible_svc.store.digests import hasher
-from ansible_svc.target.blobs import chunks_of, pull
+from ansible_svc.target.blobs import WIDEST, chunks_of, pull
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -46,9 +46,9 @@ class FileWriter:
         """Use *fetch* (see `blobs.fetch_from`) for content that does not come with a request."""
         self._fetch = fetch
 
-    def pull(self, digest: str, size: int, request: Request | None = None) -> bytes:
+    def pull(self, digest: str, size: int, request: Request | None = None, widest: int = WIDEST) -> bytes:
         """Return content from the controller. Raises as `blobs.pull`; the digest is not checked yet."""
-        return b"".join(pull(self._fetch, chunks_of(digest, size), request))
+        return b"".join(pull(self._fetch, chunks_of(digest, size), request, widest))
 
     def write(
         self,
@@ -59,6 +59,7 @@ class FileWriter:
         creation_mode: int = 0o600,
         content: bytes | None = None,
         request: Request | None = None,
+        widest: int = WIDEST,
     ) -> None:
         """Make *path* a file with the content that *digest* names.
 
@@ -71,6 +72,7 @@ class FileWriter:
             creation_mode: permission bits of a new file, less the umask.
             content: the content; None to pull it.
             request: the request that this is done for: its deadline and cancellation end the transfer.
+            widest: see `blobs.pull`.
 
         Raises:
             FileAccessError: the file cannot be written; names it.
@@ -80,7 +82,7 @@ class FileWriter:
         """
         running = hasher()
         have = 0
-        source = pull(self._fetch, chunks_of(digest, size), request) if content is None else _given(content)
+        source = pull(self._fetch, chunks_of(digest, size), request, widest) if content is None else _given(content)
         with AtomicFile(path) as file, closing(source) as pieces:
             for piece in pieces:
                 file.write(piece)

@@ -5,7 +5,8 @@
 Preparations travel with the request that needs them, so they cost no round trip of their own. Each is a dictionary:
 
     {"do": "mkdir", "path", "mode", "own": whether the agent removes it when it ends}
-    {"do": "write", "path", "digest", "size", "mode", "content": bytes or None to call back for it}
+    {"do": "write", "path", "digest", "size", "mode", "content": bytes or None to call back for it,
+     "widest": how many pieces may be on their way then}
     {"do": "add_mode", "paths", "bits"}
 """
 
@@ -80,11 +81,12 @@ class Preparations:
 
     def _write(self, preparation: dict[str, Any], request: Any) -> None:
         digest, size, content = preparation["digest"], preparation["size"], preparation["content"]
+        widest = preparation.get("widest", 1)  # nothing is pulled where none is said
         writer = self._writer()
         if content is None and size <= _KEPT_FILE_BYTES:
             content = self._kept.get(digest)
             if content is None:
-                content = writer.pull(digest, size, request)
+                content = writer.pull(digest, size, request, widest)
                 self._kept.add(digest, content)
         writer.write(
             preparation["path"],
@@ -93,6 +95,7 @@ class Preparations:
             creation_mode=preparation["mode"],
             content=content,
             request=request,
+            widest=widest,
         )
 
     def _make_directory(self, path: str, mode: int, own: bool) -> None:
