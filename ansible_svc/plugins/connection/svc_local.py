@@ -15,7 +15,7 @@ notes:
 options:
   become_success_timeout:
     description:
-    - Seconds to wait for privilege escalation to succeed. Used without a svc strategy only.
+    - Seconds to wait for privilege escalation to succeed.
     type: int
     default: 10
     vars:
@@ -29,7 +29,7 @@ options:
     - name: ansible_local_become_strip_preamble
   pipelining:
     description:
-    - Whether modules reach the interpreter without a file on the host. Under a svc strategy they always do.
+    - Whether modules reach the interpreter without a file on the host. Under a svc strategy they do, unless a variable of the host or task says no.
     type: boolean
     default: false
     ini:

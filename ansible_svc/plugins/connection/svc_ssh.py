@@ -68,7 +68,7 @@ options:
     - name: ansible_ssh_password_mechanism
   sshpass_prompt:
     description:
-    - Prompt that sshpass is to look for. Used without a svc strategy only.
+    - How the question for the password begins that is to be answered, when O(password_mechanism=sshpass).
     type: string
     default: ''
     ini:
@@ -81,7 +81,7 @@ options:
   ssh_args:
     description:
     - Arguments for the ssh, sftp and scp clients. Under a svc strategy every host has one ssh client of its own, so C(ControlMaster) and C(ControlPath)
-      are turned off.
+      are turned off; and of the default C(-C) is left out, as what svc sends is packed already.
     type: string
     default: -C -o ControlMaster=auto -o ControlPersist=60s
     ini:
@@ -225,7 +225,8 @@ options:
     - name: ansible_ssh_user
   pipelining:
     description:
-    - Whether modules reach the interpreter without a file on the host. Under a svc strategy they always do.
+    - Whether modules reach the interpreter without a file on the host. Under a svc strategy they do, unless a variable of the host or
+      task says no.
     type: boolean
     default: false
     ini:
@@ -233,10 +234,14 @@ options:
       key: pipelining
     - section: connection
       key: pipelining
+    - section: ssh_connection
+      key: pipelining
     env:
     - name: ANSIBLE_PIPELINING
+    - name: ANSIBLE_SSH_PIPELINING
     vars:
     - name: ansible_pipelining
+    - name: ansible_ssh_pipelining
   private_key_file:
     description:
     - File with the private key to log in with.
