@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from tests.integration.twin import BOTH, NORMALISER, Pair, both, inventory, run
+from tests.integration.twin import BOTH, CANDIDATE, NORMALISER, Pair, both, inventory, run
 from tests.lab import Lab
 
 LIMIT_S = 60
@@ -276,6 +276,41 @@ def test_a_host_that_says_nothing(lab: Lab, silent_port: int, strategy: str, var
     assert [event["event"] for event in outcome.run.results(host="host01")] == ["runner_ok"] * 2
     # Ansible's own limit is ten seconds.
     assert time.monotonic() - begun < 10
+
+
+COUNTED_SSH = """\
+#!/usr/bin/python3
+import fcntl, os, sys, time
+
+log = os.open({log!r}, os.O_RDWR | os.O_CREAT | os.O_APPEND)
+
+
+def tell(change):
+    fcntl.flock(log, fcntl.LOCK_EX)
+    os.write(log, change)
+    fcntl.flock(log, fcntl.LOCK_UN)
+
+
+tell(b"+")
+limit = time.monotonic() + 20
+while os.pread(log, 1000, 0).count(b"+") < {together} and time.monotonic() < limit:
+    time.sleep(0.01)
+tell(b"-")
+os.execvp("ssh", ["ssh", *sys.argv[1:]])
+"""
+
+
+def test_as_many_connections_are_made_at_a_time_as_there_are_forks(lab: Lab, tmp_path: Path) -> None:
+    """The first ssh clients wait for each other, so they pass in time only if they are there at the same time."""
+    forks, log = 4, tmp_path / "log"
+    program = _script(tmp_path / "ssh", COUNTED_SSH.format(log=str(log), together=forks))
+    hosts = inventory(lab, 8, ansible_ssh_executable=program)
+    outcome = run(lab, CANDIDATE, _play([WHERE]), hosts, timeout_s=LIMIT_S, forks=forks)
+
+    assert outcome.run.rc == 0, outcome.run
+    told = log.read_text()
+    assert told.startswith("+" * forks), told
+    assert told.count("+") == told.count("-") == 8, "one connection for each host"
 
 
 SLOW_SUDO = """\
