@@ -48,13 +48,15 @@ class SharedReads(Generic[KeyT, ValueT]):
         self._kept_weight = 0
         self._running: dict[KeyT, _Read[ValueT]] = {}
 
-    def get(self, key: KeyT, read: Callable[[], ValueT], keep: Callable[[], bool] = lambda: True) -> ValueT:
+    def get(
+        self, key: KeyT, read: Callable[[], ValueT], keep: Callable[[ValueT], bool] = lambda _value: True
+    ) -> ValueT:
         """Return the result for *key*, running *read* in this thread if nobody has yet.
 
         Parameters:
             key: names the result.
             read: computes it; called with no lock held.
-            keep: asked after a successful read whether the result may serve later callers too; those who
+            keep: asked after a successful read whether its result may serve later callers too; those who
                 wait already get it in any case.
 
         Raises:
@@ -76,11 +78,13 @@ class SharedReads(Generic[KeyT, ValueT]):
             raise running.error.with_traceback(running.error.__traceback__)
         return running.value  # type: ignore[return-value]  # set, since there was no error
 
-    def _run(self, key: KeyT, running: _Read[ValueT], read: Callable[[], ValueT], keep: Callable[[], bool]) -> None:
+    def _run(
+        self, key: KeyT, running: _Read[ValueT], read: Callable[[], ValueT], keep: Callable[[ValueT], bool]
+    ) -> None:
         kept = False
         try:
             running.value = read()
-            kept = keep()
+            kept = keep(running.value)
         except BaseException as error:
             running.error = error
         with self._lock:

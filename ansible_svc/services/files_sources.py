@@ -5,6 +5,9 @@
 A file is known by its *version*: where it is, which inode, how large, when modified and when its inode was changed,
 which no program can set. Every read goes through a descriptor that is looked at again after the read, so what is read
 belongs to that version or is an error.
+
+Some files do not have the size that they say (those of /proc and /sys). Such a file is read anew for each offer, and
+its content is kept in memory only.
 """
 
 from __future__ import annotations
@@ -72,7 +75,8 @@ class FileVersion:
 class FileOffer:
     """Describe a local file that can be granted and fetched by its digest.
 
-    ``path`` is as it was asked for, ``mode`` holds the permission bits; ``sha1`` is what ansible-core compares.
+    ``path`` is as it was asked for, ``size`` is that of the content, ``mode`` holds the permission bits; ``sha1`` is
+    what ansible-core compares.
     """
 
     path: str
@@ -81,6 +85,15 @@ class FileOffer:
     size: int
     mode: int
     version: FileVersion = field(repr=False)
+
+
+@dataclass(frozen=True)
+class _Content:
+    """What a file was found to hold."""
+
+    digest: str
+    sha1: str
+    size: int
 
 
 @dataclass
@@ -116,7 +129,7 @@ class Sources:
         self._is_granted = is_granted
         self._lock = threading.Lock()
         self._places: OrderedDict[str, dict[FileVersion, None]] = OrderedDict()
-        self._digests: SharedReads[FileVersion, tuple[str, str]] = SharedReads(_OFFER_LIMIT, lambda _digests: 1)
+        self._contents: SharedReads[FileVersion, _Content] = SharedReads(_OFFER_LIMIT, lambda _content: 1)
         self._blocks: SharedReads[tuple[FileVersion, int], bytes] = SharedReads(block_cache_bytes, len)
 
     def offer(self, path: str) -> FileOffer:
@@ -133,9 +146,14 @@ class Sources:
             raise file_access_error("read", path, error) from error
         version = FileVersion.of(real_path, status)
         started_ns = time.time_ns()
-        digest, sha1 = self._digests.get(version, lambda: self._digest(version), lambda: version.is_settled(started_ns))
-        self._remember(digest, version)
-        return FileOffer(path, digest, sha1, version.size, stat.S_IMODE(status.st_mode), version)
+
+        def settled(size: int) -> bool:
+            return size == version.size and version.is_settled(started_ns)
+
+        found = self._contents.get(version, lambda: self._read(version), lambda content: settled(content.size))
+        if found.size == version.size:
+            self._remember(found.digest, version)
+        return FileOffer(path, found.digest, found.sha1, found.size, stat.S_IMODE(status.st_mode), version)
 
     def has(self, digest: str) -> bool:
         """Say whether a file with this content was offered."""
@@ -189,25 +207,30 @@ class Sources:
 
         return self._blocks.get((version, index), read)
 
-    def _digest(self, version: FileVersion) -> tuple[str, str]:
-        """Read a file; return its digest and its sha1."""
-        running = hasher()
-        sha1 = hashlib.sha1(usedforsecurity=False)
-        content = []
+    def _read(self, version: FileVersion) -> _Content:
+        """Read a file to its end, and keep the content if it is small, or can be had nowhere else."""
+        digest, sha1 = hasher(), hashlib.sha1(usedforsecurity=False)
+        kept: list[bytes] | None = []
+        size, most = 0, version.size or self._small_bytes
         with _opened(version) as descriptor:
-            for offset in range(0, version.size, BLOCK_BYTES):
-                block = _read_at(descriptor, offset, BLOCK_BYTES)
-                running.update(block)
+            while size <= most and (block := _read_at(descriptor, size, BLOCK_BYTES)):
+                digest.update(block)
                 sha1.update(block)
-                if version.size <= self._small_bytes:
-                    content.append(block)
+                size += len(block)
+                if size > most or max(size, version.size) > self._small_bytes:
+                    kept = None
+                elif kept is not None:
+                    kept.append(block)
         with self._lock:
             self.counters.opens += 1
-            self.counters.bytes_read += version.size
-        digest = running.hexdigest()
-        if version.size <= self._small_bytes:
-            self._memory.add_verified(digest, b"".join(content))
-        return digest, sha1.hexdigest()
+            self.counters.bytes_read += size
+        content = _Content(digest.hexdigest(), sha1.hexdigest(), size)
+        if kept is not None:
+            self._memory.add_verified(content.digest, b"".join(kept))
+        elif size != version.size:
+            error = OSError(None, f"it says that it has {version.size} bytes, and has more")
+            raise file_access_error("read", version.path, error)
+        return content
 
     def _remember(self, digest: str, version: FileVersion) -> None:
         with self._lock:

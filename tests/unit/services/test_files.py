@@ -140,6 +140,21 @@ def test_a_file_modified_just_now_is_not_trusted_to_stay(service: FileService, t
     assert service.offer(str(path)).digest == digest_bytes(b"after!")
 
 
+@pytest.mark.parametrize("name", ["/proc/version", "/sys/kernel/mm/transparent_hugepage/enabled"])
+def test_a_file_that_does_not_tell_its_size(service: FileService, name: str) -> None:
+    if not os.path.exists(name):
+        pytest.skip(f"this system has no {name}")
+    with open(name, "rb") as file:
+        content = file.read()
+    assert os.stat(name).st_size != len(content)
+    offer = service.offer(name)
+    assert (offer.size, offer.digest, service.content(offer.digest)) == (len(content), digest_bytes(content), content)
+    with service.granted(HOST, offer.digest):
+        assert fetch(service, offer.digest, 0, 100) == content[:100]
+    service.offer(name)
+    assert service.statistics().files_read == 2, "its times tell nothing of what it holds"
+
+
 @pytest.mark.parametrize("kind", ["missing", "directory", "fifo"])
 def test_what_is_no_readable_file_is_named(service: FileService, tmp_path: Path, kind: str) -> None:
     path = tmp_path / "thing"

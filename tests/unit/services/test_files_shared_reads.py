@@ -94,7 +94,7 @@ def test_a_result_is_kept() -> None:
 
 def test_a_result_that_may_not_be_kept_is_read_again() -> None:
     reads = SharedReads[str, str](100, len)
-    assert reads.get("key", lambda: "first", keep=lambda: False) == "first"
+    assert reads.get("key", lambda: "first", keep=lambda _value: False) == "first"
     assert reads.get("key", lambda: "second") == "second"
 
 
