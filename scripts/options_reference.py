@@ -22,8 +22,9 @@ _HEAD = """\
 
 <!-- Made by `make options` from the documentation of the plugins. Do not edit. -->
 
-`ansible-doc -t strategy ansible_svc.svc.svc_linear` shows the same in a terminal. An option is taken, in this order,
-from a variable of the host, from the environment and from `ansible.cfg`.
+`ansible-doc -t strategy ansible_svc.svc.svc_linear` shows the same in a terminal. An option of a strategy or callback
+is taken from the environment or else from `ansible.cfg`; it counts for all hosts. An option of a connection is taken,
+in this order, from a variable of the host, from the environment and from `ansible.cfg`.
 """
 # Ansible's markup of documentation (docs.ansible.com, "Ansible markup").
 _MARKUP = (
@@ -39,26 +40,27 @@ def page() -> str:
     """Return the page's text."""
     lines = [_HEAD]
     for kind in _KINDS:
-        for names, documentation in _plugins(kind):
-            lines += [f"## {kind.capitalize()}: {', '.join(names)}\n", *_section(kind, documentation)]
+        for group in _plugins(kind):
+            names = ", ".join(documentation["name"] for documentation in group)
+            lines += [f"## {kind.capitalize()}: {names}\n", *_section(kind, group)]
     return "\n".join(lines).rstrip() + "\n"
 
 
-def _plugins(kind: str) -> Iterator[tuple[list[str], dict[str, Any]]]:
-    """Yield plugins with what they document, those with equal options together."""
-    groups: list[tuple[list[str], dict[str, Any]]] = []
+def _plugins(kind: str) -> Iterator[list[dict[str, Any]]]:
+    """Yield what plugins document, those with equal options together."""
+    groups: list[list[dict[str, Any]]] = []
     # The plugin that others are variants of stands first.
     files = (CHECKOUT / "ansible_svc" / "plugins" / kind).glob("*.py")
     for path in sorted(files, key=lambda path: ("linear" not in path.name, path.name)):
         if path.name == "__init__.py":
             continue
         documentation = _documentation(path)
-        for names, other in groups:
-            if other["options"] == documentation["options"]:
-                names.append(documentation["name"])
+        for group in groups:
+            if group[0]["options"] == documentation["options"]:
+                group.append(documentation)
                 break
         else:
-            groups.append(([documentation["name"]], documentation))
+            groups.append([documentation])
     yield from groups
 
 
@@ -80,12 +82,13 @@ def _literal(path: Path) -> dict[str, Any]:
     raise ValueError(f"{path} has no DOCUMENTATION")
 
 
-def _section(kind: str, documentation: dict[str, Any]) -> list[str]:
-    lines = [f"{_text(documentation['short_description'])}.\n"]
+def _section(kind: str, group: list[dict[str, Any]]) -> list[str]:
+    """Return the lines about plugins that share their options: what each is, then the options and notes."""
+    lines = _descriptions(group)
     columns = ("variable", "ini", "environment") if kind == "connection" else ("ini", "environment")
     lines.append(f"| option | type and default | {' | '.join(columns)} | |")
     lines.append("| --- " * (3 + len(columns)) + "|")
-    for name, option in documentation["options"].items():
+    for name, option in group[0]["options"].items():
         cells = [f"`{name}`", _type(option)]
         if kind == "connection":
             cells.append(_names(entry["name"] for entry in option.get("vars", [])))
@@ -93,8 +96,15 @@ def _section(kind: str, documentation: dict[str, Any]) -> list[str]:
         cells.append(_names(entry["name"] for entry in option.get("env", [])))
         cells.append(_text(" ".join(_sentences(option["description"]))))
         lines.append("| " + " | ".join(cells) + " |")
-    notes = [f"- {_text(note)}" for note in _sentences(documentation.get("notes", []))]
-    return [*lines, "", *notes, ""]
+    notes = dict.fromkeys(_text(note) for documentation in group for note in _sentences(documentation.get("notes", [])))
+    return [*lines, "", *(f"- {note}" for note in notes), ""]
+
+
+def _descriptions(group: list[dict[str, Any]]) -> list[str]:
+    if len(group) == 1:
+        return [f"{_text(group[0]['short_description'])}.\n"]
+    lines = [f"- `{documentation['name']}`: {_text(documentation['short_description'])}." for documentation in group]
+    return [*lines, ""]
 
 
 def _type(option: dict[str, Any]) -> str:

@@ -34,3 +34,11 @@ def test_every_page_is_in_the_table_of_contents() -> None:
 
 def test_markup_of_ansible_is_gone_from_the_options_page() -> None:
     assert re.findall(r"\b[PCVOEUIB]\([^)]*\)", options_reference.page()) == []
+
+
+def test_options_page_describes_every_plugin() -> None:
+    text = options_reference.page()
+    for kind in ("strategy", "callback", "connection"):
+        for path in (CHECKOUT / "ansible_svc" / "plugins" / kind).glob("[!_]*.py"):
+            (description,) = re.findall(r"^short_description: (.+)$", path.read_text("utf-8"), re.MULTILINE)
+            assert f"{description}." in text
