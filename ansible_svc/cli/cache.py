@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import sys
 from typing import Any
 
 from ansible_svc.cli._exit_codes import EXIT_CODES, FOUND, OK
@@ -38,9 +39,15 @@ def register(commands: Any) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Ask every host, print, and tell whether all have answered."""
+    from ansible.errors import AnsibleError
+
     terminal = None if arguments.json else console()
     os.environ.setdefault("ANSIBLE_DEPRECATION_WARNINGS", "False")
-    hosts = ask(arguments.passed_on, clear=arguments.verb == "clear")
+    try:
+        hosts = ask(arguments.passed_on, clear=arguments.verb == "clear")
+    except AnsibleError as error:
+        print(f"ansible-svc: {error}", file=sys.stderr)
+        return FOUND
     if terminal is None:
         print_json(hosts)
     else:

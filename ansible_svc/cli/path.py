@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import ansible_svc
-from ansible_svc.cli._exit_codes import OK
+from ansible_svc.cli._exit_codes import EXIT_CODES, OK
 from ansible_svc.cli._terminal import print_json
 
 PLUGIN_KINDS = ("strategy", "connection", "callback")
@@ -26,6 +26,8 @@ def register(commands: Any) -> None:
         "path",
         help="print a folder with plugins",
         description="Print the folder to name in ansible.cfg, by default the one for strategy_plugins.",
+        epilog=EXIT_CODES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("kind", nargs="?", choices=PLUGIN_KINDS, default=PLUGIN_KINDS[0], help="which plugins")
     parser.add_argument("--json", action="store_true", help="print all folders, as JSON")

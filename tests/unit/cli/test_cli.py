@@ -7,11 +7,13 @@ from __future__ import annotations
 import importlib.util
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
+from ansible.errors import AnsibleError
 
 import ansible_svc
-from ansible_svc.cli import main, sub_commands
+from ansible_svc.cli import cache, main, sub_commands
 from ansible_svc.cli._exit_codes import EXIT_CODES
 from ansible_svc.cli.path import PLUGIN_KINDS, plugin_path
 
@@ -78,10 +80,10 @@ def test_a_missing_library_is_one_sentence(
     assert "pip install 'ansible-svc[cli]', or ask for --json" in printed.err
 
 
-@pytest.mark.parametrize("argv", [["--help"], ["bench", "--help"], ["doctor", "--help"]], ids=" ".join)
-def test_help_tells_the_exit_codes(argv: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize("command", ["", *(module.__name__.rpartition(".")[2] for module in sub_commands())])
+def test_help_tells_the_exit_codes(command: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
-        main(argv)
+        main([*command.split(), "--help"])
     assert EXIT_CODES in capsys.readouterr().out
 
 
@@ -109,3 +111,21 @@ def test_a_file_is_a_sub_command() -> None:
 def test_every_kind_is_there() -> None:
     for kind in PLUGIN_KINDS:
         assert list(plugin_path(kind).glob("[!_]*.py"))
+
+
+@pytest.mark.parametrize("verb", ["show", "clear"])
+def test_an_error_of_ansible_core_is_one_sentence(
+    verb: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def ask(passed_on: list[str], clear: bool) -> dict[str, dict[str, Any]]:
+        raise AnsibleError("there are no hosts")
+
+    monkeypatch.setattr(cache, "ask", ask)
+    assert main(["cache", verb, "--json"]) == 1
+    assert capsys.readouterr() == ("", "ansible-svc: there are no hosts\n")
+
+
+def test_every_sub_command_is_in_the_documentation() -> None:
+    page = (Path(__file__).resolve().parents[3] / "docs" / "cli.md").read_text("utf-8")
+    for module in sub_commands():
+        assert f"\n## {module.__name__.rpartition('.')[2]}\n" in page
