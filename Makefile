@@ -27,7 +27,7 @@ GATE_SCENARIOS := default become
 # Molecule leaves an inventory and a configuration behind; here `make clean` removes them.
 MOLECULE := ANSIBLE_HOME=$(CURDIR)/.cache/ansible molecule
 
-.PHONY: help setup demo test lint playbook-lint unit testing integration integration-latest conformance-quick molecule gate-molecule options docs sanity bench build clean
+.PHONY: help setup demo test lint playbook-lint unit testing integration integration-latest conformance-quick molecule gate-molecule options changelog docs sanity bench build clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1|/' | column -t -s '|'
@@ -74,6 +74,14 @@ gate-molecule:
 
 options: setup ## write docs/options.md from the documentation of the plugins
 	$(PYTHON_BIN) -m scripts.options_reference
+
+# On a copy: antsibull-changelog finds no plugins behind a link, and a look ahead leaves the fragments where they are.
+changelog: setup ## write CHANGELOG.md from changelogs/, as the next release will have it; RELEASE=1 uses the fragments up
+	@rm -rf .cache/changelog && mkdir -p .cache/changelog
+	@cp -RL changelogs galaxy.yml plugins .cache/changelog/
+	cd .cache/changelog && antsibull-changelog release --update-existing
+	@cp .cache/changelog/CHANGELOG.md .
+	@[ -z "$(RELEASE)" ] || { rm -r changelogs/fragments && cp -R .cache/changelog/changelogs/{changelog.yaml,fragments} changelogs/; }
 
 docs: setup ## the site in .cache/site, with warnings as errors; broken links are warnings
 	NO_MKDOCS_2_WARNING=1 mkdocs build --quiet --strict
