@@ -18,7 +18,8 @@ from pathlib import Path
 
 CHECKOUT = Path(__file__).resolve().parents[1]
 CACHE = CHECKOUT / ".cache" / "sanity"
-_PARTS = ("meta", "changelogs", "galaxy.yml", "README.md", "LICENSE", "CHANGELOG.md")
+_PAGES = ("README.md", "LICENSE", "CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md", "docs")
+_PARTS = ("meta", "changelogs", "galaxy.yml", *_PAGES)
 # ansible-test makes an environment for each test and downloads an installer of pip for it, unless one is cached. The
 # interpreter brings one of its own.
 _INSTALL_PIP = """\

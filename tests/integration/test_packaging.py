@@ -17,6 +17,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from packaging.requirements import Requirement
+from packaging.version import Version
 
 from tests.lab import Lab
 from tests.lab.lab import CHECKOUT
@@ -25,7 +27,8 @@ EXAMPLES = CHECKOUT / "examples"
 PLAYS = [
     {"hosts": "all", "gather_facts": False, "tasks": [{"name": "look", "command": "echo {{ inventory_hostname }}"}]}
 ]
-SOURCES = ("ansible_svc", "meta", "scripts", "pyproject.toml", "galaxy.yml", "README.md", "CHANGELOG.md", "LICENSE")
+PAGES = ("README.md", "CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md")
+SOURCES = ("ansible_svc", "docs", "meta", "scripts", "pyproject.toml", "galaxy.yml", "LICENSE", *PAGES)
 
 pytest.importorskip("hatchling", reason="hatchling builds the wheel")
 
@@ -73,18 +76,18 @@ def test_wheel_holds_package_and_collection_and_nothing_else(built: Path) -> Non
     assert f"{collection}meta/runtime.yml" in names
 
 
-def test_collection_holds_plugins_only(built: Path) -> None:
+def test_collection_holds_plugins_and_pages_only(built: Path) -> None:
     (archive,) = built.glob("ansible_svc-svc-*.tar.gz")
     with tarfile.open(archive) as tar:
         names = {member.name for member in tar.getmembers() if not member.isdir()}
     assert "ansible_svc/plugins/strategy/svc_linear.py" in names
-    others = {name for name in names if not name.startswith("ansible_svc/plugins/")}
+    assert "docs/quickstart.md" in names
+    others = {name for name in names if not name.startswith(("ansible_svc/plugins/", "docs/"))}
     assert others == {
         "MANIFEST.json",
         "FILES.json",
-        "README.md",
         "LICENSE",
-        "CHANGELOG.md",
+        *PAGES,
         "meta/ee-bindep.txt",
         "meta/ee-requirements.txt",
         "meta/execution-environment.yml",
@@ -96,7 +99,14 @@ def test_collection_holds_plugins_only(built: Path) -> None:
 def test_versions_agree(built: Path) -> None:
     (wheel,) = built.glob("*.whl")
     (archive,) = built.glob("ansible_svc-svc-*.tar.gz")
-    assert wheel.name.split("-")[1] == archive.name.removesuffix(".tar.gz").split("-")[2]
+    version = wheel.name.split("-")[1]
+    assert archive.name.removesuffix(".tar.gz").split("-")[2] == version
+    with tarfile.open(archive) as tar:
+        asked = tar.extractfile("meta/ee-requirements.txt")
+        assert asked is not None
+        requirement = Requirement(asked.read().decode().strip())
+    assert requirement.name == wheel.name.split("-")[0].replace("_", "-")
+    assert Version(version) in requirement.specifier
 
 
 def test_fully_qualified_name_works_after_pip_install_alone(lab: Lab, environment: Path, tmp_path: Path) -> None:
