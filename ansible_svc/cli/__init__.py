@@ -23,7 +23,7 @@ from collections.abc import Sequence
 from types import ModuleType
 
 import ansible_svc
-from ansible_svc.cli._exit_codes import EXIT_CODES, INTERRUPTED, MISSING
+from ansible_svc.cli._exit_codes import EXIT_CODES, FOUND, INTERRUPTED, MISSING
 from ansible_svc.cli._terminal import MissingLibrary
 
 _COMPLETION = "argcomplete"
@@ -46,6 +46,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("ansible-svc: interrupted", file=sys.stderr)
         return INTERRUPTED
+    except _errors_of_ansible() as error:
+        print(f"ansible-svc: {error}", file=sys.stderr)
+        return FOUND
+
+
+def _errors_of_ansible() -> tuple[type[Exception], ...]:
+    """Return ansible-core's exceptions if a sub-command has imported it; asked for only when something was raised."""
+    errors = sys.modules.get("ansible.errors")
+    return () if errors is None else (errors.AnsibleError,)
 
 
 def command_parser() -> argparse.ArgumentParser:

@@ -20,7 +20,7 @@ _ACTION, _CALLBACK = "svc_look", "svc_collect"
 
 
 def look_at_hosts(
-    session: Session, action: str = _ACTION, arguments: dict[str, Any] | None = None
+    session: Session, action: str = _ACTION, arguments: dict[str, Any] | None = None, pattern: str = "all"
 ) -> dict[str, dict[str, Any]]:
     """Return, for every host that a session is limited to, ``status`` and either ``message`` or what was seen.
 
@@ -28,6 +28,7 @@ def look_at_hosts(
         session: the inventory, and how to connect.
         action: one of those in _action; its result has in ``looked`` what was seen.
         arguments: the action's.
+        pattern: of hosts, if not all are meant.
     """
     strategy_loader.add_directory(str(plugin_path("strategy")))
     action_loader.add_directory(str(_FOLDER / "_action"))
@@ -38,7 +39,7 @@ def look_at_hosts(
     play = Play().load(
         {
             "name": "ansible-svc",
-            "hosts": "all",
+            "hosts": pattern,
             "gather_facts": False,
             "strategy": "svc_free",
             "tasks": [{"name": "Look at the host", action: arguments or {}}],

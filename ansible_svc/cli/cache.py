@@ -70,10 +70,11 @@ def ask(passed_on: list[str], clear: bool) -> dict[str, dict[str, Any]]:
 
     with empty_playbook() as nothing:
         patterns = named_playbooks(passed_on)
-        limit = ["--limit", ":".join(patterns)] if patterns else []
-        options = [word for word in passed_on if word not in patterns]
-        session = open_session([*options, *limit, nothing], [])
-        return look_at_hosts(session, "svc_cache", {"clear": clear})
+        # To ansible-playbook's parser a pattern is a playbook. It reads none, so the pattern may stay where it is.
+        command_line = passed_on if patterns else [*passed_on, nothing]
+        pattern = ":".join(patterns) or "all"
+        session = open_session(command_line, [], pattern)
+        return look_at_hosts(session, "svc_cache", {"clear": clear}, pattern)
 
 
 def _show(hosts: dict[str, dict[str, Any]], terminal: Any, verb: str) -> None:

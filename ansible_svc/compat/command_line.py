@@ -82,12 +82,13 @@ class _WrongUsage(Exception):
     """What argparse complains of."""
 
 
-def open_session(arguments: Sequence[str], playbooks: Sequence[str]) -> Session:
+def open_session(arguments: Sequence[str], playbooks: Sequence[str], pattern: str = "all") -> Session:
     """Return a session for arguments of ansible-playbook, which must include a playbook.
 
     Parameters:
         arguments: of the command line.
         playbooks: those of them that are playbooks which exist; plugins and variables beside them count.
+        pattern: of hosts; together with --limit it must leave some.
 
     Raises AnsibleError.
     """
@@ -103,7 +104,7 @@ def open_session(arguments: Sequence[str], playbooks: Sequence[str]) -> Session:
     loader, inventory, variables = cli._play_prereqs()
     if folders:
         loader.set_basedir(folders[0])
-    cli.get_host_list(inventory, context.CLIARGS["subset"])
+    cli.get_host_list(inventory, context.CLIARGS["subset"], pattern)
     passwords = {"conn_pass": ssh, "become_pass": become}
     return Session(loader, inventory, variables, passwords, int(context.CLIARGS["forks"] or C.DEFAULT_FORKS))
 

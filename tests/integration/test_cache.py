@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -70,16 +71,22 @@ def test_without_a_cache_nothing_is_kept(lab: Lab, cache: Path) -> None:
     assert everything(cache) == []
 
 
-def command(lab: Lab, cfg: Path, *arguments: str) -> Any:
-    finished = subprocess.run(
+def started(lab: Lab, cfg: Path, *arguments: str, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
         [sys.executable, "-m", "ansible_svc.cli", "cache", *arguments],
         env=lab.env(cfg),
+        cwd=cwd,
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
-        check=True,
+        check=False,
         timeout=120,
     )
+
+
+def command(lab: Lab, cfg: Path, *arguments: str, cwd: Path | None = None) -> Any:
+    finished = started(lab, cfg, *arguments, cwd=cwd)
+    assert finished.returncode == 0, finished.stdout + finished.stderr
     return json.loads(finished.stdout) if "--json" in arguments else finished.stdout
 
 
@@ -93,3 +100,23 @@ def test_the_command_shows_and_clears_it(lab: Lab, cache: Path) -> None:
     assert shown["host02"]["files"] == len(everything(cache))
     assert command(lab, cfg, "clear", "--json", "-i", inventory, "host01")["host01"] == shown["host02"]
     assert not list(cache.glob("*/blobs/*"))
+
+
+def test_an_inventory_may_be_called_like_the_pattern(lab: Lab, tmp_path: Path) -> None:
+    # the group of the lab's inventory is `lab`
+    shutil.copy(lab.inventory(2), tmp_path / "lab")
+    cfg = lab.ansible_cfg()
+    assert list(command(lab, cfg, "show", "--json", "-i", "lab", "lab", cwd=tmp_path)) == ["host01", "host02"]
+    limited = ("lab", "-i", "lab", "--limit", "host02,host01:!host01")
+    assert list(command(lab, cfg, "show", "--json", *limited, cwd=tmp_path)) == ["host02"]
+
+
+@pytest.mark.parametrize("verb", ["show", "clear"])
+def test_a_pattern_that_matches_no_host_is_told_in_ansibles_words(lab: Lab, verb: str) -> None:
+    done = started(lab, lab.ansible_cfg(), verb, "-i", str(lab.inventory(1)), "nosuchhost")
+    assert done.returncode == 1, done.stdout + done.stderr
+    assert "Traceback" not in done.stderr
+    assert "ansible-svc: Specified inventory, host pattern and/or --limit leaves us with no hosts to target." in (
+        done.stderr.splitlines()
+    )
+    assert done.stdout == ""
