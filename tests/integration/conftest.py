@@ -5,12 +5,14 @@
 from __future__ import annotations
 
 import shutil
+import sysconfig
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from tests.integration import packages
 from tests.lab import Lab
 from tests.lab.leaks import Watch
 
@@ -24,6 +26,23 @@ def lab(request: pytest.FixtureRequest) -> Iterator[Lab]:
         request.config.stash[_LAB] = lab
         yield lab
         del request.config.stash[_LAB]
+
+
+@pytest.fixture(scope="session")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Build sdist, wheel and collection from a copy of the checkout; return where they are."""
+    pytest.importorskip("hatchling", reason="hatchling builds the wheel")
+    target = tmp_path_factory.mktemp("dist")
+    packages.build(tmp_path_factory.mktemp("checkout"), target)
+    return target
+
+
+@pytest.fixture(scope="session")
+def environment(built: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Install the wheel beside ansible-core and mitogen of this environment; return the new environment's bin."""
+    python = packages.make_environment(tmp_path_factory.mktemp("venv"), Path(sysconfig.get_path("purelib")))
+    packages.install_wheel(python, built)
+    return python.parent
 
 
 @pytest.fixture(autouse=True)

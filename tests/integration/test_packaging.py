@@ -4,22 +4,21 @@
 
 from __future__ import annotations
 
+import ast
+import importlib.metadata
 import json
-import os
-import shutil
-import subprocess
 import sys
-import sysconfig
 import tarfile
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-import pytest
 from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 from packaging.version import Version
 
+from tests.integration import packages
 from tests.lab import Lab
 from tests.lab.lab import CHECKOUT
 
@@ -27,42 +26,6 @@ EXAMPLES = CHECKOUT / "examples"
 PLAYS = [
     {"hosts": "all", "gather_facts": False, "tasks": [{"name": "look", "command": "echo {{ inventory_hostname }}"}]}
 ]
-PAGES = ("README.md", "CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md")
-SOURCES = ("ansible_svc", "docs", "meta", "scripts", "pyproject.toml", "galaxy.yml", "LICENSE", *PAGES)
-
-pytest.importorskip("hatchling", reason="hatchling builds the wheel")
-
-
-@pytest.fixture(scope="module")
-def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Build sdist, the wheel from that, and the collection from a copy of the checkout; return where they are."""
-    copy = tmp_path_factory.mktemp("checkout")
-    for name in SOURCES:
-        source = CHECKOUT / name
-        if source.is_dir():
-            shutil.copytree(source, copy / name, ignore=shutil.ignore_patterns("__pycache__"))
-        else:
-            shutil.copy(source, copy / name)
-    (copy / "plugins").symlink_to("ansible_svc/plugins")
-    target = tmp_path_factory.mktemp("dist")
-    _run(sys.executable, "-m", "build", "--no-isolation", "--outdir", target, copy)
-    _run(_galaxy(), "collection", "build", "--output-path", target, copy)
-    return target
-
-
-@pytest.fixture(scope="module")
-def environment(built: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Install the wheel beside ansible-core and mitogen of this environment; return the new environment's bin."""
-    directory = tmp_path_factory.mktemp("venv")
-    _run(sys.executable, "-m", "venv", "--without-pip", directory)
-    site = Path(sysconfig.get_path("purelib", vars={"base": str(directory)}))
-    # The dependencies without a download. Path files in a directory that a path file names are not read, so the
-    # checkout of an editable install does not come along.
-    (site / "dependencies.pth").write_text(sysconfig.get_path("purelib") + "\n")
-    (wheel,) = built.glob("*.whl")
-    python = directory / "bin" / "python"
-    _run(sys.executable, "-m", "pip", "--python", python, "install", "--no-deps", "--no-index", "--quiet", wheel)
-    return directory / "bin"
 
 
 def test_wheel_holds_package_and_collection_and_nothing_else(built: Path) -> None:
@@ -109,19 +72,65 @@ def test_versions_agree(built: Path) -> None:
     assert Version(version) in requirement.specifier
 
 
+def test_what_the_package_imports_is_what_it_depends_on(built: Path) -> None:
+    """The environment of these tests has more than that, so nothing here would miss a dependency."""
+    (wheel,) = built.glob("*.whl")
+    with zipfile.ZipFile(wheel) as archive:
+        (metadata,) = [name for name in archive.namelist() if name.endswith(".dist-info/METADATA")]
+        requires = importlib.metadata.PathDistribution(zipfile.Path(wheel) / metadata.removesuffix("METADATA")).requires
+        sources = {name: archive.read(name) for name in archive.namelist() if name.endswith(".py")}
+    requirements = [Requirement(text) for text in requires or []]
+    always = _provided(requirement.name for requirement in requirements if requirement.marker is None)
+    terminal = always | _provided(
+        requirement.name
+        for requirement in requirements
+        if requirement.marker is None or requirement.marker.evaluate({"extra": "cli"})
+    )
+    providers = importlib.metadata.packages_distributions()
+    found: set[str] = set()
+    for name, source in sources.items():
+        allowed = terminal if name.startswith("ansible_svc/cli/") else always
+        for module in set(_imports(ast.parse(source))) - sys.stdlib_module_names - {"ansible_svc"}:
+            provider = {canonicalize_name(provider) for provider in providers.get(module, [])}
+            assert provider & allowed, f"{name} imports {module}, of {provider or 'nobody knows what'}"
+            found.add(module)
+    assert found >= {"ansible", "jinja2", "mitogen", "packaging", "rich"}
+
+
+def _provided(names: Iterator[str]) -> set[str]:
+    return {
+        canonicalize_name(distribution.metadata["Name"])
+        for name in names
+        for distribution in packages.with_dependencies(name)
+    }
+
+
+def _imports(node: ast.AST) -> Iterator[str]:
+    """Yield the top-level names that code imports, wherever in it that happens, but for its types."""
+    if isinstance(node, ast.If) and ast.unparse(node.test).endswith("TYPE_CHECKING"):
+        for inner in node.orelse:
+            yield from _imports(inner)
+        return
+    if isinstance(node, ast.Import):
+        yield from (alias.name.partition(".")[0] for alias in node.names)
+    elif isinstance(node, ast.ImportFrom) and node.level == 0 and node.module is not None:
+        yield node.module.partition(".")[0]
+    for child in ast.iter_child_nodes(node):
+        yield from _imports(child)
+
+
 def test_fully_qualified_name_works_after_pip_install_alone(lab: Lab, environment: Path, tmp_path: Path) -> None:
     _plays_with(lab, environment, {"ANSIBLE_STRATEGY": "ansible_svc.svc.svc_linear"}, tmp_path)
 
 
 def test_short_name_works_with_the_path_that_the_command_prints(lab: Lab, environment: Path, tmp_path: Path) -> None:
-    path = _run(environment / "ansible-svc", "path").strip()
+    path = packages.run(environment / "ansible-svc", "path").strip()
     assert Path(path).is_relative_to(environment.parent)
     _plays_with(lab, environment, {"ANSIBLE_STRATEGY": "svc_linear", "ANSIBLE_STRATEGY_PLUGINS": path}, tmp_path)
 
 
 def test_collection_installs_with_ansible_galaxy(lab: Lab, built: Path, environment: Path, tmp_path: Path) -> None:
-    (archive,) = built.glob("ansible_svc-svc-*.tar.gz")
-    _run(_galaxy(), "collection", "install", "--offline", "-p", tmp_path, archive)
+    packages.install_collection(Path(sys.executable), built, tmp_path)
     installed = {"ANSIBLE_STRATEGY": "ansible_svc.svc.svc_linear", "ANSIBLE_COLLECTIONS_PATH": str(tmp_path)}
     _plays_with(lab, environment, installed, tmp_path)
 
@@ -185,22 +194,3 @@ def _plain_cfg(lab: Lab) -> Path:
     path = lab.directory / "plain.cfg"
     path.write_text(f"[defaults]\nhome={lab.directory / 'controller' / 'ansible'}\n")
     return path
-
-
-def _galaxy() -> Path:
-    return Path(sys.executable).parent / "ansible-galaxy"
-
-
-def _run(*command: str | os.PathLike[str]) -> str:
-    done = subprocess.run(
-        [os.fspath(part) for part in command],
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-        stdin=subprocess.DEVNULL,
-        env={name: value for name, value in os.environ.items() if name != "PYTHONPATH"},
-        cwd="/",
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout
