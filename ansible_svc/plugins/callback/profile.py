@@ -100,7 +100,9 @@ class CallbackModule(CallbackBase):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         if _MISSING is not None:
-            self._display.warning(f"The profile callback needs the Python package ansible-svc ({_MISSING}).")
+            self._display.warning(
+                f"The callback profile needs the Python package ansible-svc beside ansible-core ({_MISSING}): pip install ansible-svc"
+            )
             self.disabled = True
             return
         self._profile = Profile(self._display)
