@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -33,6 +34,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for name in ("start", "kill"):
         chosen[name].add_argument("host")
     options = parser.parse_args(arguments)
+    # A plain kill of `up` ends it like Ctrl-C, so that it takes down what it has started.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         if options.command == "up":
             machines = Machines(options.dir)

@@ -64,11 +64,13 @@ class Machines:
 
     def up(self, platforms: Sequence[Platform]) -> None:
         """Start all hosts; on any failure take down again what had come up. Raises LabError."""
-        if self._state.exists():
-            raise LabError(f"{self.directory} has hosts already")
+        if self.directory.exists() and any(self.directory.iterdir()):
+            raise LabError(f"{self.directory} has hosts already, or is no directory for hosts")
         self.directory.mkdir(parents=True, exist_ok=True)
-        self.isolated = _can_isolate(self.directory)
         try:
+            # Before anything else: who finds this file can take down whatever there is, however far this gets.
+            self._save()
+            self.isolated = _can_isolate(self.directory)
             _make_key(self.directory / "client_key")
             for number, platform in enumerate(platforms, start=1):
                 self._prepare(platform, number)
@@ -96,20 +98,16 @@ class Machines:
         found = [process, *processes.descendants(process.pid)]
         if not self.isolated:
             found += processes.marked(host["environment"][processes.MARKER])
-        for each in found:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(each.pid, signal.SIGKILL)
-        left = processes.wait_gone(found, _END_LIMIT_S)
-        if left:
-            raise LabError(f"{name} does not end: " + ", ".join(each.command() for each in left))
+        _kill(found)
 
     def down(self) -> None:
-        """End all hosts and remove the directory."""
-        for name, host in self._hosts.items():
-            if "process" in host:
-                self.kill(name)
-        if self.directory.exists():
-            shutil.rmtree(self.directory)
+        """End all hosts, also those that state.json does not know to run, and remove the directory."""
+        found: list[processes.Process] = []
+        for directory in filter(Path.is_dir, self.directory.iterdir()):
+            for process in processes.marked(str(directory)):
+                found += [process, *processes.descendants(process.pid)]
+        _kill(found)
+        shutil.rmtree(self.directory)
 
     def inventory(self) -> list[dict[str, Any]]:
         """Return what Molecule's instance_config holds: an entry for each host that can run here."""
@@ -158,7 +156,8 @@ class Machines:
         host: dict[str, Any] = {
             "name": platform.name,
             "address": f"127.0.{3 if platform.network else 2}.{number}",
-            "port": 22 if behind else 0,
+            # not 22, where a server of the machine that listens on all addresses would answer in its stead
+            "port": _free_port() if behind else 0,
             "network": platform.network,
             "listens_inside": behind,
             "isolated": self.isolated,
@@ -185,24 +184,29 @@ class Machines:
                 child = subprocess.Popen(
                     [*self._namespaces(host), *command],
                     cwd=CHECKOUT,
-                    env={"PATH": os.environ["PATH"], "PYTHONDONTWRITEBYTECODE": "1"},
+                    env={"PATH": os.environ["PATH"], "PYTHONDONTWRITEBYTECODE": "1", **host["environment"]},
                     stdin=subprocess.DEVNULL,
                     stdout=output,
                     stderr=subprocess.STDOUT,
                     pass_fds=descriptors,
                     start_new_session=True,
                 )
+        except BaseException:
+            os.close(read_end)
+            raise
+        finally:
             os.close(write_end)
+        try:
             readable, _, _ = select.select([read_end], [], [], _START_LIMIT_S)
-            if not readable or os.read(read_end, 5) != b"ready":
-                child.kill()
-                child.wait()
+            process = processes.look(child.pid)
+            if process is None or not readable or os.read(read_end, 5) != b"ready":
                 raise LabError(f"{host['name']} does not start: {log.read_text(errors='replace').strip()}")
+        except BaseException:
+            child.kill()
+            child.wait()
+            raise
         finally:
             os.close(read_end)
-        process = processes.look(child.pid)
-        if process is None:
-            raise LabError(f"{host['name']} has ended: {log.read_text(errors='replace').strip()}")
         return process
 
     def _namespaces(self, host: dict[str, Any]) -> list[str]:
@@ -243,6 +247,22 @@ def _can_isolate(directory: Path) -> bool:
         )
         command = ["unshare", *_NAMESPACES, "--net", "sh", "-c", program, scratch]
         return subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, check=False).returncode == 0
+
+
+def _kill(found: Sequence[processes.Process]) -> None:
+    for each in found:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(each.pid, signal.SIGKILL)
+    left = processes.wait_gone(found, _END_LIMIT_S)
+    if left:
+        raise LabError("does not end: " + ", ".join(each.command() for each in left))
+
+
+def _free_port() -> int:
+    """Return a port on which nothing of this machine listens, on no address."""
+    with listen("0.0.0.0", 0) as listener:
+        port: int = listener.getsockname()[1]
+        return port
 
 
 def _make_key(path: Path) -> None:
