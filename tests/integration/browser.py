@@ -32,10 +32,11 @@ def find() -> str | None:
 class Browser:
     """One page in one browser.
 
-    program: see find(). profile: a directory for what it keeps. size: of the window, in pixels.
+    program: see find(). profile: a directory for what it keeps. size: of the page, in pixels.
     """
 
     def __init__(self, program: str, profile: Path, size: tuple[int, int] = (1400, 1000)) -> None:
+        self.size = size
         self.events: list[dict[str, Any]] = []
         self._numbers = iter(range(1, 1_000_000))
         self._buffer = b""
@@ -81,6 +82,9 @@ class Browser:
         self._session = self.send("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
         for domain in ("Page", "Runtime", "Log"):
             self.send(f"{domain}.enable")
+        # The window is that much, the page in it less.
+        width, height = self.size
+        self.send("Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=False)
         return self
 
     def __exit__(self, *_exc: object) -> None:

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import shutil
 import sysconfig
 import tempfile
@@ -13,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from tests.integration import packages
+from tests.integration.needs import lacking
 from tests.lab import Lab
 from tests.lab.leaks import Watch
 
@@ -31,7 +33,8 @@ def lab(request: pytest.FixtureRequest) -> Iterator[Lab]:
 @pytest.fixture(scope="session")
 def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Build sdist, wheel and collection from a copy of the checkout; return where they are."""
-    pytest.importorskip("hatchling", reason="hatchling builds the wheel")
+    if importlib.util.find_spec("hatchling") is None:
+        lacking("hatchling, which builds the wheel, is not installed (make setup)")
     target = tmp_path_factory.mktemp("dist")
     packages.build(tmp_path_factory.mktemp("checkout"), target)
     return target

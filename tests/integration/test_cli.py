@@ -4,18 +4,21 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import os
 import re
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from ansible_svc.cli import _accounting
+from tests.integration.needs import lacking
 from tests.integration.twin import inventory
 from tests.lab import Lab
 
@@ -27,7 +30,7 @@ def _command(
 ) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-m", "ansible_svc.cli", *map(str, arguments)],
-        env=lab.env(cfg or lab.ansible_cfg(strategy="svc_linear"), COLUMNS="160", **variables),
+        env=lab.env(cfg or lab.ansible_cfg(strategy="svc_linear"), **{"COLUMNS": "160", **variables}),
         cwd=lab.directory,
         stdin=subprocess.DEVNULL,
         capture_output=True,
@@ -110,6 +113,27 @@ def test_doctor_says_what_runs_how_and_what_hosts_are_like(lab: Lab, playbook: P
     assert problem.startswith("host02 is unreachable: ")
 
 
+def test_doctor_prints_the_configuration_in_force_and_a_table_of_hosts(lab: Lab) -> None:
+    hosts = inventory(lab, 2, hosts={"host02": {"ansible_port": 1}})
+    cfg = lab.ansible_cfg(strategy="svc_linear", forks=7)
+    done = _command(lab, "doctor", "-i", hosts, cfg=cfg, COLUMNS="250", ANSIBLE_TIMEOUT="11")
+    assert done.returncode == 1, done.stdout + done.stderr
+    rows = [re.split(r"  +", line.strip()) for line in done.stdout.splitlines()]
+    assert ["ansible.cfg", str(cfg)] in rows
+    assert ["strategy", "svc_linear", f"({cfg})"] in rows
+    assert ["forks", "7", f"({cfg})"] in rows
+    assert ["timeout", "11", "(env: ANSIBLE_TIMEOUT)"] in rows
+    assert ["host", "connection", "round trip", "Python", "sudo", "cache"] in rows
+    ((connection, round_trip, python, sudo, cache),) = [row[1:] for row in rows if row[0] == "host01"]
+    assert connection == "native"
+    assert re.fullmatch(r"[0-9]+\.[0-9] ms", round_trip)
+    assert re.fullmatch(r"3\.[0-9]+\.[0-9]+ \(/.*python3.*\)", python)
+    assert sudo == "not needed" if os.geteuid() == 0 else sudo
+    assert re.fullmatch(r"[0-9.]+ k?B in /.*/\.cache/ansible_svc", cache, re.IGNORECASE)
+    assert ["host02", "unreachable"] in rows
+    assert next(row[1] for row in rows if row[0] == "problem").startswith("host02 is unreachable: ")
+
+
 def test_doctor_says_what_to_set(lab: Lab) -> None:
     done = _command(lab, "doctor", "--no-hosts", cfg=lab.ansible_cfg(strategy="linear"))
     assert done.returncode == 1, done.stdout + done.stderr
@@ -138,8 +162,43 @@ def test_wrong_usage_ends_before_the_first_run(lab: Lab, arguments: list[str], t
     assert "bench: run" not in done.stderr
 
 
+def test_an_interrupted_bench_says_so(lab: Lab, tmp_path: Path) -> None:
+    started, go = tmp_path / "started", tmp_path / "go"
+    wait = f"touch {started}; until test -e {go}; do sleep 0.1; done"
+    # raw: what ansible-core puts on a host for a module stays there when it is interrupted
+    task = {"name": "Wait", "raw": wait, "tags": "wait"}
+    book = tmp_path / "site.yml"
+    book.write_text(json.dumps([{"hosts": "all", "gather_facts": False, "tasks": [task]}]))
+    arguments = ["bench", "-i", str(inventory(lab, 1)), str(book), "--apply", "--tags", "wait"]
+    try:
+        with subprocess.Popen(
+            [sys.executable, "-m", "ansible_svc.cli", *arguments],
+            env=lab.env(lab.ansible_cfg()),
+            cwd=lab.directory,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        ) as bench:
+            limit = time.monotonic() + 60
+            while not started.exists():
+                assert time.monotonic() < limit and bench.poll() is None
+                time.sleep(0.02)
+            # As a terminal does it.
+            os.killpg(bench.pid, signal.SIGINT)
+            stdout, stderr = bench.communicate(timeout=60)
+    finally:
+        go.touch()
+    assert bench.returncode == 130, stdout + stderr
+    assert stderr.splitlines()[-1] == "ansible-svc: interrupted"
+    assert "Traceback" not in stdout + stderr
+    lab.close_masters()
+
+
 def test_completion(lab: Lab, tmp_path: Path) -> None:
-    pytest.importorskip("argcomplete", reason="argcomplete completes the command line")
+    if importlib.util.find_spec("argcomplete") is None:
+        lacking("argcomplete, which completes the command line, is not installed (make setup)")
     answer = tmp_path / "answer"
     line = "ansible-svc ben"
     # As the shell function of argcomplete asks; with this variable the answer goes to a file instead of descriptor 8.

@@ -5,6 +5,8 @@
 from __future__ import annotations
 
 import json
+import struct
+import zlib
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -17,6 +19,7 @@ from ansible_svc.engine.probe import PHASES
 from ansible_svc.report.page import page
 from ansible_svc.report.summary import summarise
 from tests.integration import browser
+from tests.integration.needs import EVERYTHING, lacking
 from tests.integration.twin import inventory
 from tests.lab import Lab, RunResult
 from tests.unit.report.sample import large
@@ -157,6 +160,27 @@ def test_other_strategies_of_ours_by_the_short_name(lab: Lab, tmp_path: Path, st
     assert f"{2 * HOSTS} native, {HOSTS} forked, 0 stock" in found.run.stdout
 
 
+@pytest.mark.parametrize(
+    ("stdout_callback", "said"),
+    [
+        ("default", ["TASK [Failed]", "ok: [host01]", "skipping: [host01]", "fatal: [host01]: FAILED! =>"]),
+        ("minimal", ["host01 | SUCCESS => {", "host01 | SKIPPED", "host01 | FAILED | rc=1 >>"]),
+        ("oneline", ["host01 | SUCCESS => {", "host01 | SKIPPED", "host01 | FAILED | rc=1 | (stdout)"]),
+    ],
+)
+def test_beside_stdout_callbacks(lab: Lab, tmp_path: Path, stdout_callback: str, said: list[str]) -> None:
+    found = _run(lab, tmp_path, "svc_linear", "ansible_svc.svc.profile", stdout_callback=stdout_callback)
+    before, mark, table = found.run.stdout.partition(MARK)
+    assert mark, found.run
+    for part in said:
+        assert part in before, found.run
+    assert ("PLAY RECAP" in before) == (stdout_callback == "default"), found.run
+    assert f"{2 * HOSTS} native, {HOSTS} forked, 0 stock" in table, found.run
+    assert problems(found.trace) == []
+    ended = Counter((event["name"], event["args"]["way"]) for event in found.events("host-task"))
+    assert ended == {("Skipped", "native"): HOSTS, ("Forked", "forked"): HOSTS, ("Failed", "native"): HOSTS}
+
+
 def test_under_linear_only_the_times_of_plays_are_known(lab: Lab, tmp_path: Path) -> None:
     found = _run(lab, tmp_path, "linear", "ansible_svc.svc.profile", table="stderr", stdout_callback="minimal")
     assert MARK not in found.run.stdout
@@ -178,7 +202,7 @@ def test_under_linear_only_the_times_of_plays_are_known(lab: Lab, tmp_path: Path
 def chromium(tmp_path: Path) -> Iterator[browser.Browser]:
     program = browser.find()
     if program is None:
-        pytest.skip("there is no Chromium here (on Debian: apt install chromium)")
+        lacking("there is no Chromium here (on Debian: apt install chromium)")
     with browser.Browser(program, tmp_path / "chromium") as chromium:
         yield chromium
 
@@ -269,3 +293,33 @@ def test_page_of_a_real_run(chromium: browser.Browser, linear: Profiled, tmp_pat
     assert _text(chromium, "#table") in linear.run.stdout
     assert {"connect", "run"} <= _colours(chromium)
     assert chromium.complaints() == []
+    picture = tmp_path / "page.png"
+    chromium.screenshot(picture)
+    _is_a_picture(picture.read_bytes(), chromium.size)
+
+
+def _is_a_picture(png: bytes, size: tuple[int, int]) -> None:
+    """Check signature, header (https://www.w3.org/TR/png-3/#11IHDR) and size of a PNG, and that something is on it."""
+    assert png[:16] == b"\x89PNG\r\n\x1a\n" + struct.pack(">I4s", 13, b"IHDR")
+    assert struct.unpack(">II", png[16:24]) == size
+    at, kind, pixels = 8, b"", b""
+    while at < len(png):
+        length, kind = struct.unpack(">I4s", png[at : at + 8])
+        if kind == b"IDAT":
+            pixels += png[at + 8 : at + 8 + length]
+        at += 12 + length
+    assert kind == b"IEND"
+    assert len(set(zlib.decompress(pixels))) > 100
+
+
+@pytest.mark.parametrize("variable", [None, *EVERYTHING])
+def test_a_missing_browser_is_told_and_no_reason_to_be_green(
+    monkeypatch: pytest.MonkeyPatch, variable: str | None
+) -> None:
+    for name in EVERYTHING:
+        monkeypatch.delenv(name, raising=False)
+    if variable is not None:
+        monkeypatch.setenv(variable, "1")
+    expected: Any = pytest.skip.Exception if variable is None else pytest.fail.Exception
+    with pytest.raises(expected, match="there is no Chromium here"):
+        lacking("there is no Chromium here")
