@@ -38,7 +38,7 @@ setup: ## make .venv and install what is missing on the machine
 demo: setup ## run examples/site.yml with svc_linear on ten hosts of a private sshd
 	@$(PYTHON_BIN) -m scripts.demo
 
-test: lint docs unit integration integration-latest conformance-quick gate-molecule ## everything the gate runs
+test: lint playbook-lint docs unit integration integration-latest conformance-quick gate-molecule ## everything the gate runs
 
 lint: setup ## style, types, who may import whom
 	ruff check .
