@@ -4,8 +4,9 @@
 #
 #   scripts/setup.sh [VENV [ANSIBLE_CORE [OLDEST_PYTHON [EXTRAS]]]]      (.venv 2.19 3.11 dev,bench,docs,scenarios)
 #
-# TESTING=1 in the environment: and, where they can be installed, Chromium and the system Python's systemd.journal; the
-# tests that need them are skipped without.
+# TESTING=1 in the environment: and, where they can be installed, Chromium and the system Python's systemd.journal.
+# Without, tests that need the latter are skipped, and so are those that need Chromium (tests/integration/needs.py: but
+# not in CI).
 #
 # Exit codes: 0 ready, 3 no Python that is new enough (said on standard error), others are failures.
 set -euo pipefail

@@ -50,7 +50,7 @@ def test_collection_holds_plugins_and_pages_only(built: Path) -> None:
         "MANIFEST.json",
         "FILES.json",
         "LICENSE",
-        *PAGES,
+        *packages.PAGES,
         "meta/ee-bindep.txt",
         "meta/ee-requirements.txt",
         "meta/execution-environment.yml",
