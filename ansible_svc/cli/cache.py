@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import sys
 from typing import Any
 
 from ansible_svc.cli._exit_codes import EXIT_CODES, FOUND, OK
@@ -38,16 +37,10 @@ def register(commands: Any) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Ask every host, print, and tell whether all have answered."""
-    from ansible.errors import AnsibleError
-
+    """Ask every host, print, and tell whether all have answered. Raises AnsibleError when there is none to ask."""
     terminal = None if arguments.json else console()
     os.environ.setdefault("ANSIBLE_DEPRECATION_WARNINGS", "False")
-    try:
-        hosts = ask(arguments.passed_on, clear=arguments.verb == "clear")
-    except AnsibleError as error:
-        print(f"ansible-svc: {error}", file=sys.stderr)
-        return FOUND
+    hosts = ask(arguments.passed_on, clear=arguments.verb == "clear")
     if terminal is None:
         print_json(hosts)
     else:

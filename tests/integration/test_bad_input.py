@@ -33,7 +33,7 @@ TASKS: dict[str, Task] = {
     "bad mode": {"ansible.builtin.copy": {"content": "x", "dest": "{{ workdir }}/x", "mode": "u~x"}},
     "a source that is not there": {"ansible.builtin.copy": {"src": "no-such-file", "dest": "/x"}},
     "a source that cannot be read": {"ansible.builtin.copy": {"src": "/proc/self/mem", "dest": "{{ workdir }}/x"}},
-    "a template that cannot be read": {"ansible.builtin.template": {"src": "/proc/self/mem", "dest": "{{ workdir }}/x"}},
+    "a template that cannot be read": {"ansible.builtin.template": {"src": "/proc/self/mem", "dest": "/x"}},
     "a script that cannot be read": {"ansible.builtin.script": "/proc/self/mem"},
     "a directory that cannot be written": {"ansible.builtin.copy": {"content": "x", "dest": "/proc/x"}},
     "a file to fetch that is not there": {"ansible.builtin.fetch": {"src": "/no/such", "dest": "/x"}},
