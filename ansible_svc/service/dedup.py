@@ -74,7 +74,7 @@ class Deduplicator:
     """
 
     def __init__(self, max_bytes: int) -> None:
-        self._max_bytes = max_bytes
+        self.max_bytes = max_bytes
         self._running: dict[Hashable, Run] = {}
         self._run_of: dict[Any, Run] = {}
         #: key -> (outcome, bytes), least recently used first
@@ -120,7 +120,7 @@ class Deduplicator:
         if run.abandoned:
             return []
         replies = self._end(run, outcome)
-        if cost_bytes <= self._max_bytes and self._max_bytes > 0:
+        if cost_bytes <= self.max_bytes and self.max_bytes > 0:
             self._kept[run.key] = (outcome, cost_bytes)
             self._kept_bytes += cost_bytes
             self._evict()
@@ -143,9 +143,17 @@ class Deduplicator:
         return [Abandon(run)]
 
     def recharge(self, key: Hashable, outcome: Any, cost_bytes: int) -> None:
-        """Note that keeping this answer now costs something else. Ignored when it is no longer kept."""
+        """
+        Note that keeping this answer now costs something else. Ignored when it is no longer kept.
+
+        One above the limit goes, and no other with it.
+        """
         kept = self._kept.get(key)
-        if kept is not None and kept[0] is outcome:
+        if kept is None or kept[0] is not outcome:
+            return
+        if cost_bytes > self.max_bytes:
+            self.forget(key)
+        else:
             self._kept[key] = (kept[0], cost_bytes)
             self._kept_bytes += cost_bytes - kept[1]
             self._evict()
@@ -168,6 +176,6 @@ class Deduplicator:
         return [Reply(waiter, outcome) for waiter in run.waiters]
 
     def _evict(self) -> None:
-        while self._kept_bytes > self._max_bytes:
+        while self._kept_bytes > self.max_bytes:
             _, (_, cost_bytes) = self._kept.popitem(last=False)
             self._kept_bytes -= cost_bytes

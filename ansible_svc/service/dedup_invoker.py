@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from functools import partial
 
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
     from ansible_svc.service.dedup import Instruction
     from ansible_svc.service.invoker import Method
     from ansible_svc.service.service import Service
+
+
+LOG = logging.getLogger("ansible_svc.service")
 
 
 class DeduplicatingInvoker(Invoker):
@@ -119,7 +123,11 @@ class DeduplicatingInvoker(Invoker):
 
     def _cost_bytes(self, answer: Answer) -> int:
         measure = getattr(self.service, "answer_bytes", None)
-        return (0 if measure is None else int(measure(answer.value))) + answer.encoded_bytes
+        try:
+            return (0 if measure is None else int(measure(answer.value))) + answer.encoded_bytes
+        except Exception:
+            LOG.exception("%s.answer_bytes failed; the answer is not kept", self.service.name())
+            return self._machine.max_bytes + 1
 
     def _recharge(self, key: Hashable, answer: Answer, charged_bytes: int) -> None:
         """Charge for the encoding that sending the replies has left beside the value."""

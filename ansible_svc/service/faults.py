@@ -39,6 +39,14 @@ def traceback_text(exc: BaseException) -> str:
     return text[-MAX_TRACEBACK_CHARS:]
 
 
+def _message(exc: BaseException) -> str:
+    try:
+        return str(exc)[:MAX_MESSAGE_CHARS]
+    except Exception as failure:
+        # Its class and traceback are told all the same.
+        return "<str() of it raises %s>" % (type(failure).__name__,)
+
+
 def describe(exc: BaseException, with_traceback: bool) -> dict[str, Any]:
     """
     Return the JSON form of an exception.
@@ -59,7 +67,7 @@ def describe(exc: BaseException, with_traceback: bool) -> dict[str, Any]:
     errno = getattr(exc, "errno", None)
     return {
         "code": exc.code if isinstance(exc, Error) else "RemoteError",
-        "message": str(exc)[:MAX_MESSAGE_CHARS],
+        "message": _message(exc),
         "traceback": text,
         "details": exc.details if isinstance(exc, Error) else {},
         "type": exc.type_name if isinstance(exc, RemoteError) else type(exc).__name__,
@@ -73,7 +81,7 @@ def encode_fault(exc: BaseException, with_traceback: bool) -> Body:
     fields = describe(exc, with_traceback)
     try:
         return encode(fields)
-    except Error:
+    except Exception:
         fields["details"] = {}
         return encode(fields)
 

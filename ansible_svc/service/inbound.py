@@ -11,6 +11,7 @@ import mitogen.core
 
 from ansible_svc.errors import (
     DeadlineExceededError,
+    EncodingError,
     Error,
     MalformedError,
     MessageTooLargeError,
@@ -139,7 +140,8 @@ def make_reply(endpoint: Endpoint, dst_id: int, handle: int, number: int, outcom
     """
     Return the message that tells an outcome.
 
-    An answer that cannot be encoded, or is larger than the router takes, becomes an error.
+    An answer that cannot be encoded, or is larger than the router takes, becomes an error. Raises nothing, whatever
+    the value does while it is encoded: the caller has nobody else to hear from.
 
     :param dst_id: The context that has asked.
     :param handle: Its reply handle.
@@ -150,8 +152,12 @@ def make_reply(endpoint: Endpoint, dst_id: int, handle: int, number: int, outcom
         body = outcome.body()
         if body.size_bytes + PREFIX_BYTES > limit:
             raise MessageTooLargeError("the result has %d bytes; the router takes %d" % (body.size_bytes, limit))
-    except Error as exc:
-        outcome = Failure(exc)
+    except Exception as exc:
+        error = exc
+        if not isinstance(exc, Error):
+            LOG.error("an answer to context %d cannot be encoded", dst_id, exc_info=exc)
+            error = EncodingError("cannot be sent: encoding it raises %s" % (type(exc).__name__,))
+        outcome = Failure(error)
         body = outcome.body()
     data = frame(outcome.kind, number, body)
     return mitogen.core.Message(data=data, enc=mitogen.core.Message.ENC_BIN, dst_id=dst_id, handle=handle)
