@@ -143,7 +143,8 @@ class Host:
             self.add(self.activator.construct(name, self._router))
         except Error:
             raise
-        except Exception as exc:
+        except (Exception, SystemExit) as exc:
+            # A module that exits when it is imported does not mean this thread.
             raise ActivationError(
                 "%s cannot be activated: %s" % (name, type(exc).__name__), remote_traceback=traceback_text(exc)
             ) from exc

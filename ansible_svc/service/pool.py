@@ -332,6 +332,10 @@ class Pool:
         except Exception as exc:
             LOG.exception("a request of context %d could not be served", request.caller_id)
             request.finish(Failure(exc, raised_by_method=True))
+        except BaseException as exc:
+            # Meant for this thread alone; whoever asked waits all the same. Ignored when a method has answered.
+            request.finish(Failure(CancelledError("%s ended the request" % (type(exc).__name__,))))
+            raise
 
     def _refuse(self, request: Request, error: Error) -> None:
         LOG.info("refused a request of context %d: %s", request.caller_id, error)

@@ -42,6 +42,27 @@ class Reluctant(Service):
         raise OSError("will not start")
 
 
+class Exits(Service):
+    """End the thread that constructs it, it thinks, once others wait for it."""
+
+    def __init__(self, router: Any) -> None:
+        constructed.append("Exits")
+        constructing.set()
+        assert may_construct.wait(20)
+        raise SystemExit(3)
+
+
+class ExitsAtStart(Service):
+    def on_start(self) -> None:
+        raise SystemExit(3)
+
+
+class Interrupts(Service):
+    def __init__(self, router: Any) -> None:
+        constructed.append("Interrupts")
+        raise KeyboardInterrupt
+
+
 class NoService:
     pass
 

@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from ansible_svc import errors
@@ -74,15 +76,21 @@ def test_packages_can_be_allowed_later(stage: Stage) -> None:
 
 @pytest.mark.parametrize(
     "name",
-    ["%s.Broken" % activated.__name__, "%s.Reluctant" % activated.__name__, "%s.no_such_module.Service" % PACKAGE],
+    [
+        "%s.Broken" % activated.__name__,
+        "%s.Reluctant" % activated.__name__,
+        "%s.ExitsAtStart" % activated.__name__,
+        "%s.exits.Service" % PACKAGE,
+        "%s.no_such_module.Service" % PACKAGE,
+    ],
 )
 def test_a_failure_is_an_error_with_its_traceback_and_is_not_kept(stage: Stage, name: str) -> None:
-    stage.pool(router=stage.host(1), activation_packages=[PACKAGE])
+    stage.pool(router=stage.host(1), size=1, activation_packages=[PACKAGE])
     for _ in range(2):
         with pytest.raises(ImportError) as caught:
-            call(stage.controller.context_by_id(1), name, "echo")
+            call(stage.controller.context_by_id(1), name, "echo", timeout_s=PATIENCE_S)
         assert isinstance(caught.value, errors.ActivationError)
-        assert "Error" in (caught.value.remote_traceback or "")
+        assert re.search("Error|SystemExit", caught.value.remote_traceback or "")
 
 
 def test_calls_that_come_meanwhile_wait_without_a_thread(stage: Stage) -> None:
@@ -95,3 +103,32 @@ def test_calls_that_come_meanwhile_wait_without_a_thread(stage: Stage) -> None:
     activated.may_construct.set()
     assert [item.result(PATIENCE_S) for item in calls] == list(range(10))
     assert sorted(activated.constructed) == ["Plain", "Plain"]
+
+
+def test_a_service_that_exits_fails_all_who_wait_for_it(stage: Stage) -> None:
+    pool = stage.pool(router=stage.host(1), size=2, activation_packages=[PACKAGE])
+    down = stage.controller.context_by_id(1)
+    calls = [call_async(down, activated.Exits, "echo", value=value) for value in range(5)]
+    assert activated.constructing.wait(PATIENCE_S)
+    eventually(lambda: settled(pool))
+    activated.may_construct.set()
+    for item in calls:
+        with pytest.raises(errors.ActivationError, match="SystemExit"):
+            item.result(PATIENCE_S)
+    assert activated.constructed == ["Exits"]
+
+
+def test_an_interrupt_is_answered_and_ends_no_thread(stage: Stage) -> None:
+    stage.pool(router=stage.host(1), size=1, activation_packages=[PACKAGE])
+    down = stage.controller.context_by_id(1)
+    for _ in range(2):
+        with pytest.raises(errors.CancelledError, match="KeyboardInterrupt"):
+            call_async(down, activated.Interrupts, "echo").result(PATIENCE_S)
+    assert activated.constructed == ["Interrupts"] * 2
+
+
+def test_an_interrupt_goes_to_the_thread_that_invokes(stage: Stage) -> None:
+    pool = stage.pool(activation_packages=[PACKAGE])
+    with pytest.raises(KeyboardInterrupt):
+        pool.invoke(activated.Interrupts, "echo")
+    assert pool.statistics().open_requests == 0
