@@ -50,14 +50,18 @@ class RequestTable:
             if self._closed:
                 raise PoolClosedError("the Pool is closed", details)
             if self.open >= self.limit:
-                raise QueueFullError("%d requests are open" % (self.open,), details)
+                raise QueueFullError("%d requests are open; this Pool takes %d" % (self.open, self.limit), details)
             if self._bytes and self._bytes + request.size_bytes > self.max_bytes:
-                raise QueueFullError("open requests hold %d bytes" % (self._bytes,), details)
+                raise QueueFullError(
+                    "open requests hold %d bytes; this Pool takes %d" % (self._bytes, self.max_bytes), details
+                )
             mine = self._by_caller.setdefault(request.caller_id, {})
             if request.number in mine:
                 raise MalformedError("the caller has an open request of this number", details)
             if len(mine) >= self.caller_limit and not request.from_parent:
-                raise QueueFullError("the caller has %d open requests" % (len(mine),), details)
+                raise QueueFullError(
+                    "the caller has %d open requests; this Pool takes %d" % (len(mine), self.caller_limit), details
+                )
             mine[request.number] = request
             self._bytes += request.size_bytes
             self._grow()

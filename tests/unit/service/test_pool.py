@@ -179,7 +179,8 @@ def test_a_full_queue_is_an_error_and_recovers(stage: Stage, gate: Gate) -> None
     up = stage.up(stage.host(1))
     calls = [call_async(up, Worker, "wait") for _ in range(3)]
     for _ in range(2):
-        with pytest.raises(errors.QueueFullError):
+        # Two that wait and one that runs.
+        with pytest.raises(errors.QueueFullError, match=r"3 requests are open; this Pool takes 3$"):
             call(up, Worker, "echo", value=1)
     gate.open()
     for item in calls:
@@ -194,7 +195,7 @@ def test_one_host_cannot_fill_the_queue_for_all(stage: Stage, gate: Gate) -> Non
     stage.pool(Worker, size=1, caller_limit=2)
     greedy, other = stage.up(stage.host(1)), stage.up(stage.host(2))
     calls = [call_async(greedy, Worker, "wait") for _ in range(2)]
-    with pytest.raises(errors.QueueFullError):
+    with pytest.raises(errors.QueueFullError, match=r"has 2 open requests; this Pool takes 2$"):
         call(greedy, Worker, "wait")
     patient = call_async(other, Worker, "echo", value=1)
     gate.open()
@@ -209,7 +210,7 @@ def test_open_requests_hold_a_bounded_number_of_bytes(stage: Stage, gate: Gate) 
     first = call_async(up, Worker, "wait")
     gate.await_entered()
     second = call_async(up, Worker, "echo", value=b"x" * 1500)
-    with pytest.raises(errors.QueueFullError):
+    with pytest.raises(errors.QueueFullError, match=r"hold 1[0-9]{3} bytes; this Pool takes 2000$"):
         call(up, Worker, "echo", value=b"x" * 1500)
     gate.open()
     first.result(PATIENCE_S)
