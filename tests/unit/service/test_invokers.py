@@ -125,17 +125,31 @@ def test_an_invoker_runs_as_many_as_there_are_threads(stage: Stage, gate: Gate) 
 # -- one at a time
 
 
-def test_a_serialized_invoker_runs_one_at_a_time_in_order_and_holds_one_thread(stage: Stage, gate: Gate) -> None:
+def test_a_serialized_invoker_runs_one_at_a_time_and_holds_one_thread(stage: Stage, gate: Gate) -> None:
     pool = stage.pool(Serialized, size=4)
     up = stage.up(stage.host(1))
     calls = [call_async(up, Serialized, "enter", number=number) for number in range(8)]
     gate.await_entered()
     eventually(lambda: settled(pool))
+    assert pool.statistics().open_requests == 8
     gate.open()
     assert [item.result(PATIENCE_S) for item in calls] == list(range(8))
+    assert pool.service(Serialized).most == 1
+
+
+def test_turns_go_by_arrival(stage: Stage, gate: Gate) -> None:
+    # One thread, so the requests reach the invoker in the order in which they were sent.
+    pool = stage.pool(Serialized, size=1)
+    gate.open()
+    up = stage.up(stage.host(1))
+    first = call_async(up, Serialized, "defer")
+    calls = [call_async(up, Serialized, "enter", number=number) for number in range(8)]
+    eventually(lambda: settled(pool, 0))
     service = pool.service(Serialized)
-    assert service.most == 1
-    assert sorted(service.order) == list(range(8))
+    assert (service.order, pool.statistics().open_requests) == ([], 9)
+    Counting.deferreds[0].resolve("deferred")
+    assert [item.result(PATIENCE_S) for item in [first, *calls]] == ["deferred", *range(8)]
+    assert service.order == list(range(8))
 
 
 def test_the_waiting_ones_hold_no_thread(stage: Stage, gate: Gate) -> None:
@@ -278,18 +292,19 @@ def test_a_service_can_forget_answers(stage: Stage) -> None:
 
 
 def test_a_failure_reaches_all_who_wait_and_is_not_kept(stage: Stage, gate: Gate) -> None:
-    stage.pool(Building)
+    pool = stage.pool(Building)
     up = stage.up(stage.host(1))
     calls = [call_async(up, Building, "build", what="broken") for _ in range(5)]
     gate.await_entered()
+    eventually(lambda: settled(pool) and pool.statistics().open_requests == 5)
     gate.open()
     for item in calls:
         with pytest.raises(ValueError, match="cannot be built"):
             item.result(PATIENCE_S)
-    runs = len(Building.runs)
+    assert Building.runs == ["broken"]
     with pytest.raises(ValueError, match="cannot be built"):
         call(up, Building, "build", what="broken")
-    assert len(Building.runs) == runs + 1
+    assert Building.runs == ["broken", "broken"]
 
 
 def test_requesters_who_leave_disturb_nobody(stage: Stage, gate: Gate) -> None:

@@ -11,7 +11,7 @@ import mitogen.core
 import pytest
 
 from ansible_svc import errors
-from ansible_svc.service import AllowAny, Pool, Service, call, call_async, expose, faults, wire
+from ansible_svc.service import AllowAny, Pool, Service, arg_spec, call, call_async, expose, faults, wire
 from ansible_svc.service.testing import FakeRouter
 
 from .conftest import PATIENCE_S, Gate, Stage, eventually
@@ -32,6 +32,15 @@ class Worker(Service):
 
     @expose(policy=AllowAny())
     def echo(self, value: Any) -> Any:
+        return value
+
+    @expose()
+    def hidden(self) -> None:
+        raise AssertionError
+
+    @arg_spec({"value": int})
+    @expose(policy=AllowAny())
+    def typed(self, value: int) -> int:
         return value
 
     @expose(policy=AllowAny())
@@ -65,6 +74,10 @@ def fresh(gate: Gate) -> None:
     Worker.cancelled = threading.Event()
 
 
+#: Number of the call that a RawCaller makes in the end.
+LAST = 99
+
+
 class RawCaller:
     """Send whatever a test likes, and collect every reply."""
 
@@ -80,12 +93,26 @@ class RawCaller:
             )
         )
 
+    def all_replies(self) -> list[tuple[int, int, Any]]:
+        """
+        Return kind, number and value of every reply there will ever be.
+
+        The Pool has one thread, so when the answer to a last call is there, so are all others.
+        """
+        self.send(request(LAST))
+        eventually(lambda: any(wire.read_prefix(reply.data).number == LAST for reply in self.replies))
+        prefixes = [wire.read_prefix(reply.data) for reply in self.replies]
+        *told, last = [
+            (prefix.kind, prefix.number, wire.read_body(reply.data, prefix))
+            for prefix, reply in zip(prefixes, self.replies, strict=True)
+        ]
+        assert last == (wire.RESULT, LAST, 1)
+        return told
+
     def only_error(self) -> errors.Error:
-        eventually(lambda: bool(self.replies))
-        (reply,) = self.replies
-        prefix = wire.read_prefix(reply.data)
-        assert prefix.kind == wire.ERROR
-        return faults.restore(wire.read_body(reply.data, prefix))
+        ((kind, _, fields),) = self.all_replies()
+        assert kind == wire.ERROR
+        return faults.restore(fields)
 
 
 def request(number: int = 7, **fields: Any) -> bytes:
@@ -116,27 +143,51 @@ def request(number: int = 7, **fields: Any) -> bytes:
     ],
 )
 def test_a_malformed_request_gets_one_error(stage: Stage, data: bytes) -> None:
-    pool = stage.pool(Worker)
+    pool = stage.pool(Worker, size=1)
     caller = RawCaller(stage.host(1))
     caller.send(data)
-    assert isinstance(caller.only_error(), errors.MalformedError)
-    eventually(lambda: pool.statistics().total.refused == 1)
+    assert type(caller.only_error()) is errors.MalformedError
+    assert pool.statistics().total.refused == 1
     assert pool.statistics().open_requests == 0
 
 
+@pytest.mark.parametrize(
+    ("data", "error"),
+    [
+        (request(s="no.such.Service"), errors.UnknownServiceError),
+        (request(s=77), errors.UnknownServiceError),
+        (request(m="no_such_method"), errors.UnknownMethodError),
+        (request(m="on_shutdown"), errors.UnknownMethodError),
+        (request(m="hidden", k={}), errors.RefusedError),
+        (request(k={}), errors.ArgumentError),
+        (request(k={"value": 1, "more": 1}), errors.ArgumentError),
+        (request(m="typed", k={"value": "1"}), errors.ArgumentError),
+        (request(s=f"{__name__}.Small", k={"value": b"x" * 200}), errors.MessageTooLargeError),
+        (request(k={"value": b"x" * 1000}), errors.MessageTooLargeError),
+    ],
+)
+def test_a_refused_request_gets_one_error(stage: Stage, data: bytes, error: type[errors.Error]) -> None:
+    pool = stage.pool(Worker, Small, size=1, max_message_bytes=1000)
+    caller = RawCaller(stage.host(1))
+    caller.send(data)
+    assert type(caller.only_error()) is error
+    total = pool.statistics().total
+    assert (total.refused, total.runs, pool.statistics().open_requests) == (1, 1, 0)
+
+
 def test_what_other_frameworks_send_is_refused(stage: Stage) -> None:
-    stage.pool(Worker)
+    stage.pool(Worker, size=1)
     caller = RawCaller(stage.host(1))
     caller.send(mitogen.core.Message.pickled(("name", "method", {})).data, enc=mitogen.core.Message.ENC_PKL)
     assert isinstance(caller.only_error(), errors.MalformedError)
 
 
 def test_a_malformed_message_that_wants_no_reply_gets_none(stage: Stage) -> None:
-    pool = stage.pool(Worker)
+    pool = stage.pool(Worker, size=1)
     caller = RawCaller(stage.host(1))
     caller.send(b"noise", reply=False)
+    assert caller.all_replies() == []
     assert pool.statistics().total.refused == 1
-    assert caller.replies == []
 
 
 def test_a_dead_message_of_a_host_does_not_stop_the_pool(stage: Stage) -> None:
@@ -147,12 +198,16 @@ def test_a_dead_message_of_a_host_does_not_stop_the_pool(stage: Stage) -> None:
 
 
 def test_a_number_that_is_in_use_is_refused(stage: Stage, gate: Gate) -> None:
-    stage.pool(Worker)
+    stage.pool(Worker, size=1)
     caller = RawCaller(stage.host(1))
     caller.send(request(m="wait", k={}))
     gate.await_entered()
     caller.send(request())
-    assert isinstance(caller.only_error(), errors.MalformedError)
+    gate.open()
+    refusal, answer = caller.all_replies()
+    assert refusal[:2] == (wire.ERROR, 7)
+    assert isinstance(faults.restore(refusal[2]), errors.MalformedError)
+    assert answer == (wire.RESULT, 7, None)
 
 
 @pytest.mark.parametrize("service", ["no.such.Service", "", "ansible_svc.service.Service", "os.system", 77])
