@@ -115,6 +115,10 @@ class FakeBroker:
         """Call a function."""
         func(*args)
 
+    def defer_sync(self, func: Callable[[], Any]) -> Any:
+        """Call a function and return what it returns."""
+        return func()
+
 
 class FakeEndpoint(Endpoint):
     """Be the end of a fake router. Pools of others are started by the test, not by the first call."""
