@@ -49,7 +49,8 @@ class AllowParents(Policy):
     """
     Let in this process itself, its parents, and those who act with a parent's authority.
 
-    The last are clients to whose stream mitogen has given an `auth_id` (a forked worker on the unix socket).
+    The last are clients to whose stream mitogen has given an `auth_id`: those of a `mitogen.unix.Listener`. Forked
+    workers are none of them; they reach the Pool without mitogen, through a socket pair.
     """
 
     def allows(self, request: Request) -> bool:

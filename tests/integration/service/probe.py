@@ -33,6 +33,11 @@ class Probe(Service):
         return self.ask_many(context_id, service, method, [{"value": bytes(size)} for size in sizes])
 
     @expose(policy=AllowParents())
+    def ask_by_handle(self, context_id: int, handle: int, args: Any) -> list[Any]:
+        """Call a service of the older form. Returns what it brought, or the code of its error, and which it was."""
+        return _outcome(_ask(self.router.context_by_id(context_id), handle, args, {}))
+
+    @expose(policy=AllowParents())
     def send(self, context_id: int, handle: int, frames: list[bytes], enc: int) -> None:
         """Send what may be no frames at all, and want no answer."""
         context = self.router.context_by_id(context_id)
@@ -68,7 +73,7 @@ class Probe(Service):
         return answers
 
 
-def _ask(context: Any, service: str, method: str, kwargs: dict[str, Any]) -> Call | Error:
+def _ask(context: Any, service: str | int, method: Any, kwargs: dict[str, Any]) -> Call | Error:
     try:
         return call_async(context, service, method, **kwargs)
     except Error as exc:

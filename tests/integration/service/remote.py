@@ -24,7 +24,7 @@ from ansible_svc.service.endpoint import endpoint_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any
+    from typing import Any, ClassVar
 
     from ansible_svc.service import Request
 
@@ -75,7 +75,20 @@ class Remote(Service):
             "modules": sorted(sys.modules),
             "threads": sorted(thread.name for thread in threading.enumerate()),
             "handlers": len(self.router._handle_map),
+            "timers": endpoint_of(self.router).timers.pending(),
         }
+
+    @expose(policy=AllowParents())
+    def load(self) -> list[int]:
+        """Return how many requests are open, how many jobs wait for a thread, and how many threads are busy."""
+        pool = endpoint_of(self.router).pool
+        assert pool is not None
+        statistics = pool.statistics()
+        return [statistics.open_requests, statistics.queue_length, statistics.busy_threads]
+
+    @expose(policy=AllowParents())
+    def modules(self, prefix: str) -> list[str]:
+        return sorted(name for name in sys.modules if name.startswith(prefix))
 
     @expose(policy=AllowParents())
     def open_requests(self) -> int:
@@ -103,6 +116,10 @@ class Remote(Service):
         self.release.set()
 
     @expose(policy=AllowParents())
+    def is_released(self) -> bool:
+        return self.release.is_set()
+
+    @expose(policy=AllowParents())
     def was_cancelled(self) -> bool:
         return self.cancelled.wait(PATIENCE_S)
 
@@ -114,10 +131,16 @@ class Remote(Service):
     def settle(self, value: Any) -> None:
         self.deferred.resolve(value)
 
+    @expose(policy=AllowParents(), wants_request=True)
+    def remaining(self, request: Request) -> float | None:
+        return request.remaining_s()
+
     @expose(policy=AllowParents())
     @no_reply()
-    def note(self) -> None:
+    def note(self) -> str:
+        assert self.release.wait(PATIENCE_S)
         self.noted.set()
+        return "nobody will know"
 
     @expose(policy=AllowParents())
     def was_noted(self) -> bool:
@@ -159,9 +182,30 @@ class Remote(Service):
     def ask_and_forget(self, context_id: int, service: str, method: str, kwargs: dict[str, Any]) -> None:
         call(self.router.context_by_id(context_id), service, method, **kwargs)
 
+    # -- what other services of this process have seen
+
+    @expose(policy=AllowParents())
+    def let_turns_go(self) -> list[int]:
+        Turns.release.set()
+        return Turns.order
+
+    @expose(policy=AllowParents())
+    def turns(self) -> list[int]:
+        return Turns.order
+
+    @expose(policy=AllowParents())
+    def constructed(self) -> list[str]:
+        return NeverActivated.constructed
+
 
 class NeverActivated(Remote):
     """Be asked for by those who may not activate it."""
+
+    constructed: ClassVar[list[str]] = []
+
+    def __init__(self, router: Any) -> None:
+        super().__init__(router)
+        self.constructed.append(type(self).__name__)
 
 
 class Broken(Service):
@@ -172,21 +216,18 @@ class Broken(Service):
 
 
 class Turns(Service):
-    """Serve one at a time."""
+    """Serve one at a time; the first one for as long as the test likes."""
 
     invoker_class = SerializedInvoker
-
-    def __init__(self, router: Any) -> None:
-        super().__init__(router)
-        self.inside = 0
+    #: Of the class, because another service sets it: here it would have to wait for its turn.
+    release = threading.Event()
+    order: ClassVar[list[int]] = []
 
     @expose(policy=AllowParents())
-    def turn(self, number: int) -> list[int]:
-        self.inside += 1
-        try:
-            return [number, self.inside]
-        finally:
-            self.inside -= 1
+    def turn(self, number: int) -> int:
+        self.order.append(number)
+        assert number > 0 or self.release.wait(PATIENCE_S)
+        return number
 
 
 class Once(DeduplicatingService):
@@ -198,6 +239,10 @@ class Once(DeduplicatingService):
         self.release = threading.Event()
 
     @expose(policy=AllowParents())
+    def wake(self) -> None:
+        """Have the service activated."""
+
+    @expose(policy=AllowParents())
     def build(self, what: Any) -> int:
         self.runs += 1
         number = self.runs
@@ -207,3 +252,82 @@ class Once(DeduplicatingService):
     @expose(policy=AllowParents())
     def let_go(self) -> None:
         self.release.set()
+
+
+class Kept(DeduplicatingService):
+    """Keep two answers of 1000 bytes and not three: each is there as it was returned, and encoded."""
+
+    answers_max_bytes = 5000
+
+    def __init__(self, router: Any) -> None:
+        super().__init__(router)
+        self.runs = 0
+
+    @expose(policy=AllowParents())
+    def build(self, what: str) -> list[Any]:
+        self.runs += 1
+        return [self.runs, what.encode() * 1000]
+
+    @expose(policy=AllowParents(), wants_request=True)
+    def drop(self, request: Request, what: str | None) -> None:
+        if what is None:
+            self.forget_all()
+        else:
+            self.forget("build", what=what)
+
+
+class Older(Service):
+    """Be called by a number."""
+
+    handle = 501
+    required_args: ClassVar[dict[str, Any]] = {"path": str}
+
+    @expose(policy=AllowParents())
+    def wake(self) -> None:
+        """Have the service activated: that takes its name."""
+
+    def dispatch(self, args: dict[str, Any], msg: Request) -> list[Any]:
+        return [args["path"], msg.src_id]
+
+
+# -- what is hard to tell
+
+
+class UnprintableError(ValueError):
+    def __str__(self) -> str:
+        raise LookupError("it has no text")
+
+
+class Unreadable(dict):
+    def items(self) -> Any:
+        raise LookupError("it has no items")
+
+
+class Awkward(Service):
+    """Bring what is hard to tell."""
+
+    @expose(policy=AllowParents())
+    def unprintable(self) -> None:
+        raise UnprintableError
+
+    @expose(policy=AllowParents())
+    def unreadable(self) -> Any:
+        return Unreadable(a=1)
+
+
+class AwkwardOnce(Awkward, DeduplicatingService):
+    """Bring it once for all who wait."""
+
+    answers_max_bytes = 0
+
+
+class Exits(Service):
+    """End the thread that constructs it, it thinks."""
+
+    def __init__(self, router: Any) -> None:
+        raise SystemExit(3)
+
+
+class ExitsAtStart(Service):
+    def on_start(self) -> None:
+        raise SystemExit(3)
