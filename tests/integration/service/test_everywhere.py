@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import threading
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from ansible_svc.service import (
     Deferred,
     Pool,
     Service,
+    arg_spec,
     call,
     call_async,
     expose,
@@ -53,6 +55,14 @@ class Gate(Service):
         self.deferred.append(Deferred())
         return self.deferred[-1]
 
+    def unmarked(self) -> None:
+        raise AssertionError
+
+    @expose()
+    def nobody(self) -> None:
+        raise AssertionError
+
+    @arg_spec({"size_bytes": int})
     @expose(policy=AllowAny())
     def zeros(self, size_bytes: int) -> bytes:
         return bytes(size_bytes)
@@ -71,6 +81,12 @@ class Builder(DeduplicatingService):
         self.ran_on.append(threading.current_thread())
         assert self.release.wait(PATIENCE_S)
         return what.encode() * 1000
+
+    @expose(policy=AllowAny())
+    def fail(self) -> None:
+        self.ran_on.append(threading.current_thread())
+        assert self.release.wait(PATIENCE_S)
+        raise ValueError("cannot be built")
 
 
 # -- many contexts
@@ -108,6 +124,23 @@ def test_200_equal_requests_from_afar_run_once_and_use_one_thread(
     statistics = pool.statistics()
     counts = statistics.services[Builder.name()]["build"]
     assert (counts.calls, counts.runs, counts.refused, statistics.open_requests) == (200, 1, 0, 0)
+
+
+def test_a_failure_reaches_all_from_afar_and_is_not_kept(controller: Controller, far_contexts: list[Any]) -> None:
+    pool = controller.pool(Builder, size=4)
+    asked = [ask(context, Builder, "fail", *[{}] * 10) for context in far_contexts]
+    eventually(lambda: load(pool) == (200, 0, 1))
+    builder = pool.service(Builder)
+    builder.release.set()
+    for item in asked:
+        assert outcomes(item) == {("failed", "RemoteValueError"): 10}
+    assert len(builder.ran_on) == 1
+    # One behind ssh and a child of one, one after the other: each has a run of its own.
+    for runs, context in ((2, far_contexts[0]), (3, far_contexts[-1])):
+        assert outcomes(ask(context, Builder, "fail", {})) == {("failed", "RemoteValueError"): 1}
+        assert len(builder.ran_on) == runs
+    counts = pool.statistics().services[Builder.name()]["fail"]
+    assert (counts.calls, counts.errors, counts.runs, counts.deduplicated) == (202, 202, 3, 199)
 
 
 # -- bounds
@@ -201,21 +234,47 @@ MALFORMED = [
 ]
 
 
-def test_each_malformed_call_gets_one_typed_error(controller: Controller, context: Any) -> None:
-    pool = controller.pool(Gate, size=1)
+#: What can be read and is refused, and with what; numbered from 16 on.
+REFUSED = [
+    (call_frame(16, s="no.such.Service"), errors.UnknownServiceError),
+    (call_frame(17, s="tests.integration.service.exits.Service"), errors.UnknownServiceError),
+    (call_frame(18, s=499), errors.UnknownServiceError),
+    (call_frame(19, m="unmarked"), errors.UnknownMethodError),
+    (call_frame(20, m="on_shutdown"), errors.UnknownMethodError),
+    (call_frame(21, m="no such method"), errors.UnknownMethodError),
+    (call_frame(22, m="nobody", k={}), errors.RefusedError),
+    (call_frame(23, k={}), errors.ArgumentError),
+    (call_frame(24, k={"size_bytes": "3"}), errors.ArgumentError),
+    (call_frame(25, k={"size_bytes": True}), errors.ArgumentError),
+    (call_frame(26, k={"size_bytes": 3, "more": 1}), errors.ArgumentError),
+    # For the service, and for the Pool.
+    (call_frame(27, k={"size_bytes": b"x" * 60_000}), errors.MessageTooLargeError),
+    (call_frame(28, k={"size_bytes": b"x" * 110_000}), errors.MessageTooLargeError),
+]
+EXPECTED: Counter[tuple[int, type[errors.Error]]] = Counter(
+    [(0, errors.MalformedError)] * len(UNREADABLE)
+    + [(number, errors.MalformedError) for number in range(1, len(MALFORMED) + 1)]
+    + [(number, error) for number, (_, error) in enumerate(REFUSED, len(MALFORMED) + 1)]
+)
+
+
+def test_each_call_that_is_not_served_gets_one_typed_error(controller: Controller, context: Any) -> None:
+    pool = controller.pool(Gate, size=1, max_message_bytes=100_000)
     # No cancellation is ever answered. The last call waits for the one thread, so all other answers come before.
-    frames = [*UNREADABLE, frame(CANCEL, 70, NULL), *MALFORMED, call_frame(99)]
+    frames = [*UNREADABLE, frame(CANCEL, 70, NULL), *MALFORMED, *(data for data, _ in REFUSED), call_frame(99)]
     answers = call(context, Probe, "send_calls", context_id=0, frames=frames, last=99)
     *refusals, (_, last) = answers
     assert {source for source, _ in answers} == {0}
     assert read_body(last, prefix_of(last)) == bytes(3)
     prefixes = [prefix_of(data) for _, data in refusals]
-    assert sorted(prefix.number for prefix in prefixes) == [0] * len(UNREADABLE) + list(range(1, len(MALFORMED) + 1))
-    for (_, data), prefix in zip(refusals, prefixes, strict=True):
-        assert prefix.kind == ERROR
-        assert type(restore(read_body(data, prefix))) is errors.MalformedError
+    assert {prefix.kind for prefix in prefixes} == {ERROR}
+    told = [
+        (prefix.number, type(restore(read_body(data, prefix))))
+        for (_, data), prefix in zip(refusals, prefixes, strict=True)
+    ]
+    assert Counter(told) == EXPECTED
     statistics = pool.statistics()
-    assert (statistics.total.refused, statistics.open_requests) == (len(refusals), 0)
+    assert (statistics.total.refused, statistics.total.runs, statistics.open_requests) == (len(refusals), 1, 0)
     assert outcomes(ask(context, Gate, "zeros", {"size_bytes": 2})) == {("brought", b"\0\0"): 1}
     assert len(pool_threads()) == 1
 
