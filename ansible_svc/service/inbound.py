@@ -75,13 +75,14 @@ class InboundRequest(Request):
 
     def read(self) -> None:
         """
-        Decode the message, once.
+        Decode the message, once; no longer when the request has ended.
 
         :raises MalformedError: It does not follow the format.
         """
-        assert self._frame is not None
-        data, prefix = self._frame
-        self._frame = None
+        received, self._frame = self._frame, None
+        if received is None:
+            return
+        data, prefix = received
         value = read_body(data, prefix)
         if not isinstance(value, dict):
             raise MalformedError("a call is an object")

@@ -280,7 +280,7 @@ class Pool:
                 send_reply(self._endpoint, reply)
             return
         request.watch_deadline()
-        self._workers.submit(self._serve, request)
+        self._workers.submit(self._dispatch, request)
 
     def _check(self, message: Message) -> Prefix:
         if message.enc != mitogen.core.Message.ENC_BIN:
@@ -309,21 +309,12 @@ class Pool:
 
     # -- on pool threads
 
-    def _serve(self, request: InboundRequest) -> None:
-        if request.done:
-            return
+    def _dispatch(self, request: Request) -> None:
         try:
             request.read()
-        except Error as exc:
-            self._refuse(request, exc)
-        else:
-            self._dispatch(request)
-
-    def _dispatch(self, request: Request) -> None:
-        if request.done:
-            # Cancelled while it was parked.
-            return
-        try:
+            if request.done:
+                # Cancelled while it waited for this thread, or was parked.
+                return
             invoker = self._host.find(request, self._dispatch)
             if invoker is not None:
                 invoker.accept(request)

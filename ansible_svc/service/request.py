@@ -117,6 +117,9 @@ class Request:
                 return
         callback()
 
+    def read(self) -> None:
+        """Decode what has come as a message, once."""
+
     def acknowledge(self) -> None:
         """Tell the caller that the request has been admitted and that no more will be said."""
 

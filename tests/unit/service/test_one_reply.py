@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 import pytest
 
 from ansible_svc import errors
-from ansible_svc.service import AllowAny, DeduplicatingService, Service, call, call_async, expose
+from ansible_svc.service import AllowAny, DeduplicatingService, Service, call, call_async, expose, inbound, wire
 
 from .conftest import PATIENCE_S, Gate, Stage, eventually, settled
 
@@ -114,6 +114,23 @@ def test_what_cannot_be_told_is_told_all_the_same(
         call(up, service, "bring", timeout_s=PATIENCE_S, what=what)
     replies = [sent for sent in stage.controller.sent if not sent.is_dead]
     assert len(replies) == 5
+
+
+def test_a_request_that_the_memory_has_no_room_for_gets_an_error(
+    stage: Stage, gate: Gate, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(data: bytes, prefix: wire.Prefix) -> object:
+        raise MemoryError
+
+    pool = stage.pool(Awkward)
+    up = stage.up(stage.host(1))
+    gate.open()
+    with monkeypatch.context() as patched:
+        patched.setattr(inbound, "read_body", fail)
+        with pytest.raises(MemoryError):
+            call(up, Awkward, "bring", timeout_s=PATIENCE_S, what="x")
+    assert Awkward.runs == []
+    eventually(lambda: settled(pool, 0) and pool.statistics().open_requests == 0)
 
 
 @pytest.mark.parametrize("fails_at", [{1, 2}, {2}])
