@@ -42,8 +42,8 @@ def settings() -> dict[str, Any]:
     """Return the configuration that matters here, and where each value comes from."""
     found: dict[str, Any] = {"ansible.cfg": C.CONFIG_FILE or "none"}
     for name, key in _SETTINGS.items():
-        value, origin = C.config.get_config_value_and_origin(name)
-        found[key] = {"value": value, "origin": str(origin)}
+        _value, origin = C.config.get_config_value_and_origin(name)
+        found[key] = {"value": getattr(C, name), "origin": str(origin)}  # a default may be a template, rendered there
     return found
 
 

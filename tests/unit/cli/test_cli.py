@@ -15,6 +15,7 @@ from ansible.errors import AnsibleError
 import ansible_svc
 from ansible_svc.cli import cache, main, sub_commands
 from ansible_svc.cli._exit_codes import EXIT_CODES
+from ansible_svc.cli._installation import settings
 from ansible_svc.cli.path import PLUGIN_KINDS, plugin_path
 
 
@@ -129,3 +130,10 @@ def test_every_sub_command_is_in_the_documentation() -> None:
     page = (Path(__file__).resolve().parents[3] / "docs" / "cli.md").read_text("utf-8")
     for module in sub_commands():
         assert f"\n## {module.__name__.rpartition('.')[2]}\n" in page
+
+
+def test_doctor_renders_what_is_a_template_by_default() -> None:
+    found = settings()["strategy_plugins"]
+    assert found["origin"] == "default"
+    assert str(found["value"][0]).endswith("/plugins/strategy")
+    assert "{{" not in str(found)
