@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     import socket
 
     from ansible_svc.target.frames import FrameReader
+    from ansible_svc.target.leftovers import Leftovers
 
 #: More than these would be idle only after tasks that ran at the same time; each holds some MB.
 KEPT = 4
@@ -40,6 +41,7 @@ class Runner:
         bundles, digests: what it knows, by id and by digest.
         loaded: what it has imported beyond the zygote's base, path -> digest.
         host: what the host was like when it was made, see ``look_at_host``.
+        leftovers: what is to be removed should it be killed.
         since: when it became idle, by time.monotonic.
     """
 
@@ -52,6 +54,7 @@ class Runner:
         bundles: set[str],
         digests: set[str],
         host: object,
+        leftovers: Leftovers,
     ) -> None:
         self.pid = pid
         self.channel = channel
@@ -61,6 +64,7 @@ class Runner:
         self.digests = digests
         self.loaded: dict[str, str] = {}
         self.host = host
+        self.leftovers = leftovers
         self.since = 0.0
 
 

@@ -40,6 +40,8 @@ if TYPE_CHECKING:
     from types import ModuleType
     from typing import NoReturn
 
+    from ansible_svc.target.leftovers import Leftovers
+
 _READ_BYTES = 1 << 18
 
 
@@ -52,6 +54,7 @@ class ReusedRunner:
         blobs: what the importer takes its sources from.
         bundles: the known bundles, by their ids.
         home_group: the zygote's process group, which is of the same session.
+        leftovers: where to note what the zygote is to remove should this process be killed.
 
     Threads: one.
     """
@@ -63,6 +66,7 @@ class ReusedRunner:
         blobs: dict[str, bytes],
         bundles: dict[str, dict[str, str]],
         home_group: int,
+        leftovers: Leftovers,
     ) -> None:
         self._channel = channel
         self._frames = FrameReader()
@@ -70,6 +74,7 @@ class ReusedRunner:
         self._blobs = blobs
         self._bundles = bundles
         self._home_group = home_group
+        self._leftovers = leftovers
         self._pid = os.getpid()
         self._loaded: dict[str, str] = {}
         self._state: State | None = None
@@ -79,6 +84,7 @@ class ReusedRunner:
         # What was registered by the standard library when the zygote imported it: there is nothing yet to be ended.
         getattr(atexit, "_clear")()  # noqa: B009 - not public
         gc.freeze()
+        self._leftovers.watch()
         self._importer.on_loaded = self._on_loaded
         self._state = State(self._is_of_bundle)
         while True:
@@ -106,7 +112,7 @@ class ReusedRunner:
         loaded = len(self._loaded)
         state.began(header.get("env") or {})  # type: ignore[arg-type]
         files = self._bundles[str(header["bundle"])]
-        exit_ = contextvars.Context().run(runner.run, self._importer, header, files, arguments)
+        exit_ = contextvars.Context().run(runner.run, self._importer, header, files, arguments, self._leftovers)
         del arguments
         if os.getpid() != self._pid or len(sys._current_frames()) > 1:
             os._exit(runner.settle(exit_))

@@ -21,6 +21,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Iterable, NoReturn, TextIO
 
+    from ansible_svc.target.leftovers import Leftovers
+
 RESPAWN = "ansible/module_utils/common/respawn.py"
 _LOADER = "ansible.module_utils._internal._ansiballz._loader"
 
@@ -71,7 +73,13 @@ def prepare(environment: dict[str, str], directory: str | None, open_files: int)
                 sys.exc_info()
 
 
-def run_module(importer: PayloadImporter, request: dict[str, object], files: dict[str, str], arguments: bytes) -> None:
+def run_module(
+    importer: PayloadImporter,
+    request: dict[str, object],
+    files: dict[str, str],
+    arguments: bytes,
+    leftovers: Leftovers,
+) -> None:
     """Run the module of a bundle; leaves by SystemExit like any Ansible module.
 
     Parameters:
@@ -80,6 +88,7 @@ def run_module(importer: PayloadImporter, request: dict[str, object], files: dic
             serialization profile).
         files: the bundle, path -> digest.
         arguments: JSON text with ANSIBLE_MODULE_ARGS, in the profile's encoding.
+        leftovers: where to note what somebody else has to remove should this process be killed.
     """
     name = str(request["name"])
     directory = None
@@ -87,6 +96,7 @@ def run_module(importer: PayloadImporter, request: dict[str, object], files: dic
         import tempfile
 
         directory = os.path.realpath(tempfile.mkdtemp(prefix="ansible_%s_payload_" % name))
+        leftovers.add(directory)
         root = os.path.join(directory, "ansible_%s_payload.zip" % name)
     else:
         root = "/tmp/ansible_%s_payload/ansible_%s_payload.zip" % (name, name)  # noqa: S108 - a name, never opened
@@ -165,7 +175,11 @@ def _show_exception() -> None:
 
 
 def run(
-    importer: PayloadImporter, request: dict[str, object], files: dict[str, str], arguments: bytes
+    importer: PayloadImporter,
+    request: dict[str, object],
+    files: dict[str, str],
+    arguments: bytes,
+    leftovers: Leftovers,
 ) -> SystemExit | None:
     """Run a module in this process; return the SystemExit that ended it, if one did."""
     try:
@@ -174,7 +188,7 @@ def run(
             request.get("cwd"),  # type: ignore[arg-type]
             int(request.get("nofile") or 0),  # type: ignore[call-overload]
         )
-        run_module(importer, request, files, arguments)
+        run_module(importer, request, files, arguments, leftovers)
     except SystemExit as exit_:
         return exit_.with_traceback(None)
     except KeyboardInterrupt:
@@ -191,7 +205,11 @@ def run(
 
 
 def run_and_leave(
-    importer: PayloadImporter, request: dict[str, object], files: dict[str, str], arguments: bytes
+    importer: PayloadImporter,
+    request: dict[str, object],
+    files: dict[str, str],
+    arguments: bytes,
+    leftovers: Leftovers,
 ) -> NoReturn:
     """Run a module in this process and end the process with its exit status."""
-    os._exit(settle(run(importer, request, files, arguments)))
+    os._exit(settle(run(importer, request, files, arguments, leftovers)))

@@ -87,6 +87,7 @@ SOURCES = (
     "target.children",
     "target.audit",
     "target.idle",
+    "target.leftovers",
     "target.reuse",
     "target.commands",
     "target.zygote",

@@ -40,6 +40,7 @@ from ansible_svc.target.code_cache import CodeCache
 from ansible_svc.target.commands import start_command
 from ansible_svc.target.frames import FrameReader, cut, encode
 from ansible_svc.target.idle import IdleRunners, Runner, look_at_host
+from ansible_svc.target.leftovers import Leftovers
 from ansible_svc.target.payload import PayloadImporter
 from ansible_svc.target.reuse import ReusedRunner
 
@@ -72,6 +73,8 @@ class Zygote:
         self._importer = PayloadImporter(self._blobs.__getitem__)
         self._idle = IdleRunners()
         self._runners: dict[int, Runner] = {}
+        self._leftovers: dict[int, tuple[int, Leftovers]] = {}
+        self._killed: set[int] = set()
         self._selector = selectors.DefaultSelector()
         self._children = Children(self._selector, self._send_done)
         self._wake_read, self._wake_write = os.pipe()
@@ -96,6 +99,10 @@ class Zygote:
                 for expired in self._idle.expired(time.monotonic()):
                     self._let_go(expired)
         self._children.kill_all()
+        for pid, leftovers in self._leftovers.values():
+            if leftovers.paths():
+                os.waitpid(pid, 0)  # it may be making something more at this moment
+                leftovers.remove()
 
     # what arrives
 
@@ -147,11 +154,13 @@ class Zygote:
         err_read, err_write = os.pipe()
         sys.stdout.flush()
         sys.stderr.flush()
+        leftovers = Leftovers()
         pid = os.fork()
         if pid == 0:
-            self._in_child(out_write, err_write, (out_read, err_read), header, files, body)
+            self._in_child(out_write, err_write, (out_read, err_read), header, files, body, leftovers)
         os.close(out_write)
         os.close(err_write)
+        self._leftovers[int(header["id"])] = pid, leftovers  # type: ignore[call-overload]
         child = self._children.add(int(header["id"]), pid)  # type: ignore[call-overload]
         self._children.watch(child, out_read, "out")
         self._children.watch(child, err_read, "err")
@@ -197,6 +206,7 @@ class Zygote:
         header: dict[str, object],
         files: dict[str, str],
         body: bytes,
+        leftovers: Leftovers,
     ) -> None:
         try:
             signal.set_wakeup_fd(-1)
@@ -205,7 +215,8 @@ class Zygote:
         except BaseException:
             sys.excepthook(*sys.exc_info())
             os._exit(1)
-        runner.run_and_leave(self._importer, header, files, body)
+        leftovers.watch()
+        runner.run_and_leave(self._importer, header, files, body, leftovers)
 
     def _descriptors(self) -> list[int]:
         """Let go of the selector; return what else this process has open and a child of it must not have."""
@@ -228,6 +239,8 @@ class Zygote:
         if bundle not in taken.bundles:
             frames = self._lesson(taken, bundle)
         self._children.add(int(header["id"]), taken.pid).runner = taken  # type: ignore[call-overload]
+        taken.leftovers.clear()
+        self._leftovers[int(header["id"])] = taken.pid, taken.leftovers  # type: ignore[call-overload]
         try:
             taken.channel.sendall(frames + encode(header, body))
         except (BrokenPipeError, ConnectionResetError):
@@ -239,18 +252,19 @@ class Zygote:
         sys.stdout.flush()
         sys.stderr.flush()
         home = os.getpgrp()
+        leftovers = Leftovers()
         pid = os.fork()
         if pid == 0:
             try:
                 signal.set_wakeup_fd(-1)
                 self._channel.detach()
                 runner.detach(*outputs, [*self._descriptors(), *outputs, ours.detach()])
-                ReusedRunner(theirs, self._importer, self._blobs, self._bundles, home).serve()
+                ReusedRunner(theirs, self._importer, self._blobs, self._bundles, home, leftovers).serve()
             except BaseException:
                 sys.excepthook(*sys.exc_info())
                 os._exit(1)
         theirs.close()
-        made = Runner(pid, ours, FrameReader(), outputs, set(self._bundles), set(self._blobs), host)
+        made = Runner(pid, ours, FrameReader(), outputs, set(self._bundles), set(self._blobs), host, leftovers)
         self._runners[pid] = made
         self._selector.register(ours, selectors.EVENT_READ, lambda fd: self._on_runner(made))
         return made
@@ -277,6 +291,7 @@ class Zygote:
             return
         for header, body in taken.frames.feed(data):
             child = self._children.answered(taken.pid)
+            self._forget(child.number)
             taken.loaded.update(header.get("loaded") or {})  # type: ignore[call-overload]
             self._send({"op": "done", "id": child.number, "rc": header["rc"], "out": header["out"]}, body)
             for surplus in self._idle.put(taken, time.monotonic()):
@@ -305,7 +320,10 @@ class Zygote:
             self._send({"op": "failed", "id": header["id"], "error": str(error), "errno": error.errno})
 
     def _do_kill(self, header: dict[str, object], body: bytes) -> None:
-        self._children.kill(int(header["id"]))  # type: ignore[call-overload]
+        number = int(header["id"])  # type: ignore[call-overload]
+        self._children.kill(number)
+        if number in self._leftovers:
+            self._killed.add(number)
 
     def _on_wake(self, descriptor: int) -> None:
         try:
@@ -325,7 +343,15 @@ class Zygote:
             if child is not None:
                 self._children.ended(child, status)
 
+    def _forget(self, number: int) -> None:
+        """Remove what a run has left that was killed here; one that ended otherwise leaves what it leaves."""
+        found = self._leftovers.pop(number, None)
+        if found is not None and number in self._killed:
+            self._killed.remove(number)
+            found[1].remove()
+
     def _send_done(self, child: Child) -> None:
+        self._forget(child.number)
         output = child.output
         header: dict[str, object] = {"op": "done", "id": child.number, "rc": child.code, "out": len(output["out"])}
         self._send(header, bytes(output["out"] + output["err"]))

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from ansible_svc.target.spawner import ZygoteGone
-from tests.integration.target.conftest import INTERPRETERS, Bench, alive, answer, end, eventually, read_pid
+from tests.integration.target.conftest import INTERPRETERS, Bench, Running, alive, answer, end, eventually, read_pid
 
 ECHO = """
 import sys
@@ -334,6 +334,115 @@ def test_kill_of_what_is_over_does_nothing(bench: Bench) -> None:
     run.kill()
     run.zygote.kill(10_000)
     assert answer(bench.run(bench.module("echo", ECHO), {"word": "y"}))["word"] == "y"
+
+
+# -- what a module that is killed leaves
+
+KEEPS_FILES = """
+import atexit, os, shutil, tempfile, time
+from ansible.module_utils.common import respawn
+module = AnsibleModule(argument_spec={})
+places = [module.tmpdir, tempfile.mkdtemp(prefix="kept-"), tempfile.mkdtemp(prefix="told-")]
+atexit.register(shutil.rmtree, places[2])
+for place in places:
+    os.mkdir(os.path.join(place, "inner"))
+    open(os.path.join(place, "inner", "file"), "w").close()
+with open(os.environ["PID_FILE"], "w") as file:
+    file.write("%d\\n" % os.getpid())
+{end}
+"""
+
+
+def _temporary(bench: Bench) -> list[str]:
+    return sorted(path.name.partition("-")[0] for path in (bench.folder / "temporary").iterdir())
+
+
+def _start_keeping(bench: Bench, end: str, reuse: bool, word: str = "keeps_files") -> Running:
+    """Start a module that makes directories and then does *end*; return when it has made them."""
+    pid_file, temporary = bench.folder / word, bench.folder / "temporary"
+    temporary.mkdir(exist_ok=True)
+    module = bench.module("keeps_files", KEEPS_FILES.replace("{end}", end))
+    run = bench.start(module, env={"PID_FILE": str(pid_file), "TMPDIR": str(temporary)}, reuse=reuse)
+    read_pid(pid_file)
+    return run
+
+
+@pytest.mark.parametrize("reuse", [False, True])
+def test_what_a_killed_module_would_have_removed_is_removed(bench: Bench, reuse: bool) -> None:
+    run = _start_keeping(bench, "time.sleep(600)", reuse)
+    assert len(_temporary(bench)) == 4  # and that of the payload, for a module that may respawn
+    run.kill()
+    assert run.result().rc == -signal.SIGKILL
+    eventually(lambda: _temporary(bench) == ["kept"], "the end of the directories")
+
+
+@pytest.mark.parametrize("reuse", [False, True])
+def test_what_killed_modules_would_have_removed_is_gone_with_the_zygote(bench: Bench, reuse: bool) -> None:
+    runs = [_start_keeping(bench, "time.sleep(600)", reuse, word=f"pid{number}") for number in range(2)]
+    assert len(_temporary(bench)) == 8
+    runs[0].zygote.close()
+    assert [run.result().error is None for run in runs] == [False, False]
+    assert _temporary(bench) == ["kept", "kept"]  # the socket is at its end when they are gone
+
+
+def test_what_a_module_leaves_that_nobody_here_has_killed_stays(bench: Bench) -> None:
+    """As under ansible-core: something that it started may be using it."""
+    run = _start_keeping(bench, "os.kill(os.getpid(), 9)", False)
+    assert run.result().rc == -signal.SIGKILL
+    run.kill()
+    assert answer(bench.run(bench.module("echo", ECHO), {"word": "later"}))["word"] == "later"
+    assert len(_temporary(bench)) == 4
+
+
+def test_what_an_earlier_module_of_the_same_runner_had_is_not_removed(bench: Bench) -> None:
+    """It has ended, and its directory's name may be somebody else's by now."""
+    pid = bench.module("pid", "import os\nAnsibleModule(argument_spec={}).exit_json(pid=os.getpid())\n")
+    folder = bench.folder / "again"
+    notes = f"import atexit, os, shutil\natexit.register(shutil.rmtree, {str(folder)!r}, True)\n"
+    first = answer(bench.run(bench.module("notes", notes + "AnsibleModule({}).exit_json(pid=os.getpid())"), reuse=True))
+    folder.mkdir()
+    pid_file = bench.folder / "pid"
+    run = bench.start(bench.module("sleeps", SLEEP), env={"PID_FILE": str(pid_file)}, reuse=True)
+    assert read_pid(pid_file) == first["pid"]
+    run.kill()
+    assert run.result().rc == -signal.SIGKILL
+    assert answer(bench.run(pid, reuse=True))["pid"] != first["pid"]
+    assert folder.exists()
+
+
+# -- modules that become another program
+
+EXECUTES = """
+import os
+module = AnsibleModule(argument_spec={"script": {"type": "str"}})
+os.execv("/bin/sh", ["sh", "-c", module.params["script"]])
+"""
+
+
+@pytest.mark.parametrize("reuse", [False, True])
+def test_a_module_that_becomes_another_program(bench: Bench, reuse: bool) -> None:
+    """Its output and its exit status are the module's, and the next module finds a runner."""
+    executes, echo = bench.module("executes", EXECUTES), bench.module("echo", ECHO)
+    for status in (0, 7):
+        assert answer(bench.run(echo, {"word": "before"}, reuse=reuse))["word"] == "before"
+        outcome = bench.run(executes, {"script": f"echo out; echo err >&2; exit {status}"}, reuse=reuse)
+        assert (outcome.rc, outcome.out, outcome.err, outcome.error) == (status, b"out\n", b"err\n", None)
+    reads = bench.run(executes, {"script": "cat; echo read; kill -TERM $$"}, reuse=reuse)
+    assert (reads.rc, reads.out, reads.err) == (-signal.SIGTERM, b"read\n", b"")
+
+
+@pytest.mark.parametrize("reuse", [False, True])
+def test_a_module_that_is_killed_as_another_program(bench: Bench, reuse: bool) -> None:
+    pid_file, child_file = bench.folder / "pid", bench.folder / "child"
+    script = f"echo before; sleep 600 & echo $! > {child_file}; echo $$ > {pid_file}; wait"
+    if reuse:
+        assert answer(bench.run(bench.module("echo", ECHO), {"word": "before"}, reuse=True))["word"] == "before"
+    run = bench.start(bench.module("executes", EXECUTES), {"script": script}, reuse=reuse)
+    pids = [read_pid(child_file), read_pid(pid_file)]
+    run.kill()
+    outcome = run.result()
+    assert (outcome.rc, outcome.out, outcome.error) == (-signal.SIGKILL, b"before\n", None)
+    eventually(lambda: not any(map(alive, pids)), "the end of its process group")
 
 
 # -- the end of a zygote

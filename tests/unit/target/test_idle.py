@@ -7,12 +7,13 @@ from typing import cast
 
 from ansible_svc.target.frames import FrameReader
 from ansible_svc.target.idle import KEPT, KEPT_S, IdleRunners, Runner
+from ansible_svc.target.leftovers import Leftovers
 
 HOST = [(1, 2, 3, 4)]
 
 
 def runner(number: int, loaded: dict[str, str] | None = None, host: object = HOST) -> Runner:
-    made = Runner(number, cast(socket.socket, None), FrameReader(), (0, 0), set(), set(), host)
+    made = Runner(number, cast(socket.socket, None), FrameReader(), (0, 0), set(), set(), host, Leftovers())
     made.loaded.update(loaded or {})
     return made
 
