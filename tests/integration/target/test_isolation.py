@@ -13,7 +13,7 @@ from tests.integration.target.conftest import Bench, answer, inherited_as_ignore
 from tests.integration.target.test_zygote import ECHO, SLEEP
 
 CHANGES_EVERYTHING = """
-import atexit, builtins, gc, json, os, resource, signal, socket, sys, threading, time
+import atexit, builtins, gc, json, locale, logging, os, resource, signal, socket, sys, tempfile, threading, time
 os.environ["SVC_CHANGED"] = "1"
 os.environ.pop("PATH", None)
 os.environ["HOME"] = "/nowhere"
@@ -37,7 +37,13 @@ resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 resource.setrlimit(resource.RLIMIT_NOFILE, (64, 64))
 os.nice(3)
 socket.setdefaulttimeout(3)
+os.environ["TZ"] = "Asia/Kathmandu" if time.timezone else "XYZ-7"
 time.tzset()
+locale.setlocale(locale.LC_ALL, "C" if locale.setlocale(locale.LC_ALL) != "C" else "C.UTF-8")
+tempfile.tempdir = "/svc-changed"
+logging.getLogger().addHandler(logging.NullHandler())
+logging.getLogger("svc_changed").setLevel(1)
+logging.disable(50)
 gc.disable()
 atexit.register(lambda: os.write(2, b"left"))
 threading.Thread(target=time.sleep, args=(600,), daemon=True).start()
@@ -51,7 +57,7 @@ sys.exit(0)
 """
 
 TELLS_EVERYTHING = """
-import atexit, builtins, gc, json, os, resource, signal, socket, sys, threading
+import atexit, builtins, gc, json, locale, logging, os, resource, signal, socket, sys, tempfile, threading, time
 mask = os.umask(0)
 os.umask(mask)
 AnsibleModule(argument_spec={}).exit_json(
@@ -73,6 +79,11 @@ AnsibleModule(argument_spec={}).exit_json(
     nofile=resource.getrlimit(resource.RLIMIT_NOFILE),
     nice=os.nice(0),
     timeout=socket.getdefaulttimeout(),
+    locale=locale.setlocale(locale.LC_ALL),
+    atexit=atexit._ncallbacks(),
+    time_zone=[list(time.tzname), time.timezone, time.localtime(0).tm_hour],
+    tempdir=tempfile.tempdir,
+    logging=[len(logging.root.handlers), logging.root.manager.disable, sorted(logging.root.manager.loggerDict)],
     gc=gc.isenabled(),
     threads=threading.active_count(),
     descriptors=[fd for fd in os.listdir("/proc/self/fd") if os.path.exists("/proc/self/fd/" + fd)],
