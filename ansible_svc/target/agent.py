@@ -142,9 +142,11 @@ class AgentService(Service):
         both cases the module was not started.
         """
         clock = Clock() if timed else None
-        self._bundles.add(pack)
+        held = self._bundles.add(pack)
         steps = then or []
-        missing = [digest for name in dict.fromkeys([bundle, *_bundles_of(steps)]) for digest in self._lacks(name)]
+        missing = [
+            digest for name in dict.fromkeys([bundle, *_bundles_of(steps)]) for digest in self._lacks(name, held)
+        ]
         if missing:
             return {"missing": list(dict.fromkeys(missing))}
         self._preparations.carry_out(before, request)
@@ -168,7 +170,9 @@ class AgentService(Service):
 
             try:
                 self._preparations.carry_out(step["before"], request)
-                failure = self._start(step["bundle"], interpreter, step["module"], step["arguments"], followed, request)
+                failure = self._start(
+                    step["bundle"], held, interpreter, step["module"], step["arguments"], followed, request
+                )
             except Exception as error:
                 LOG.debug("what was to follow could not be started: %s", error)
                 failure = {}
@@ -176,20 +180,23 @@ class AgentService(Service):
                 self._preparations.undo(step["before"])
                 answer.resolve(self._completed(result, clock))
 
-        failure = self._start(bundle, interpreter, module, arguments, finished, request)
+        failure = self._start(bundle, held, interpreter, module, arguments, finished, request)
+        if failure is not None and "missing" in failure:
+            self._preparations.undo(before)  # it will come again with them
         self._bundles.keep()
         return answer if failure is None else failure
 
-    def _lacks(self, bundle: str) -> list[str]:
+    def _lacks(self, bundle: str, held: dict[str, bytes]) -> list[str]:
         """Return the digests of what a bundle lacks here and where this agent may ask for it."""
-        missing = self._bundles.missing(bundle)
+        missing = self._bundles.missing(bundle, held)
         if missing and self._neighbour is not None:
-            missing = self._bundles.complete(bundle, self._neighbour)
+            missing = self._bundles.complete(bundle, self._neighbour, held)
         return missing
 
     def _start(
         self,
         bundle: str,
+        held: dict[str, bytes],
         interpreter: str,
         module: dict[str, Any],
         arguments: bytes,
@@ -199,6 +206,7 @@ class AgentService(Service):
         """Start a module in a zygote. Returns None, or what to answer because it was not started.
 
         Parameters:
+            held: blobs that came with the request.
             finished: called with the answer, on the zygote's reader thread.
             request: whose end ends the module.
         """
@@ -206,7 +214,9 @@ class AgentService(Service):
             zygote = self._ready().zygote(interpreter, self._bundles.files(bundle))
         except OSError as error:
             return _interpreter_failure(interpreter, error)
-        parts = self._bundles.parts_for(bundle, zygote)
+        parts, missing = self._bundles.parts_for(bundle, zygote, held)
+        if missing:
+            return {"missing": missing}
 
         def ended(outcome: Outcome) -> None:
             unusable = outcome.error is not None and not zygote.answered

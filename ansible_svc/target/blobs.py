@@ -4,8 +4,8 @@
 
 Only this side knows how fast it can take the data, so it asks and the controller answers: what is outstanding is the
 window, and there is no other buffer. A long line needs a wide window, on a narrow one it would only fill the
-controller's memory; so it widens for as long as answers come no later than twice the quickest one did. `Blobs` keeps
-what was pulled in a store; file_writer.py puts it into files.
+controller's memory; so it widens for as long as answers come no later than twice the quickest one did. file_writer.py
+puts what was pulled into files.
 """
 
 from __future__ import annotations
@@ -13,12 +13,9 @@ from __future__ import annotations
 import threading
 import time
 from collections import deque
-from contextlib import closing
 
 from ansible_svc.errors import CancelledError, DeadlineExceededError
 from ansible_svc.names import FILE_SERVICE
-from ansible_svc.store import DigestMismatchError
-from ansible_svc.store.digests import digest_bytes
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -26,7 +23,6 @@ if TYPE_CHECKING:
     from typing import Any, Protocol, TypeVar
 
     from ansible_svc.service import Request
-    from ansible_svc.store import LayeredStore
 
     T = TypeVar("T")
 
@@ -153,59 +149,6 @@ def in_order(
             yield result
     finally:
         cancel()
-
-
-class Blobs:
-    """Have blobs at hand: from the store, or else pulled, verified and stored.
-
-    Threads: every method may be called from any thread; each blocks for its transfers. Two threads that miss the same
-    blob at the same time both pull it.
-    """
-
-    def __init__(self, store: LayeredStore, fetch: Fetch) -> None:
-        """Use *store*, and *fetch* for what it lacks."""
-        self._store = store
-        self._fetch = fetch
-
-    def get(self, digest: str, request: Request | None = None, persist: bool = True) -> bytes:
-        """Return one blob; see ``get_many``."""
-        return self.get_many([digest], request, persist)[digest]
-
-    def get_many(
-        self, digests: Iterable[str], request: Request | None = None, persist: bool = True
-    ) -> dict[str, bytes]:
-        """Return the blobs that *digests* name; those that are missing share one window.
-
-        Parameters:
-            digests: what is wanted.
-            request: the request that this is done for, see ``pull``.
-            persist: False for what must touch no disk.
-
-        Raises:
-            NotGrantedError: the controller has not granted a missing blob to this context.
-            DigestMismatchError: what arrived is something else.
-            Error: see ``pull``.
-        """
-        blobs = {digest: self._store.get(digest) for digest in digests}
-        missing = [digest for digest, content in blobs.items() if content is None]
-        # Nobody here knows the sizes. A short answer is a whole blob, which most are.
-        heads = [(digest, 0, CHUNK_BYTES) for digest in missing]
-        with closing(pull(self._fetch, heads, request)) as pieces:
-            for digest, head in zip(missing, pieces):
-                content = head if len(head) < CHUNK_BYTES else self._rest(digest, head, request)
-                actual = digest_bytes(content)
-                if actual != digest:
-                    raise DigestMismatchError(f"blob of {len(content)} bytes has digest {actual}, not {digest}")
-                self._store.add_verified(digest, content, persist)
-                blobs[digest] = content
-        return blobs  # type: ignore[return-value]  # the missing ones have been filled in
-
-    def _rest(self, digest: str, head: bytes, request: Request | None) -> bytes:
-        pieces = [head]
-        while len(pieces[-1]) == CHUNK_BYTES:
-            chunk = (digest, len(pieces) * CHUNK_BYTES, CHUNK_BYTES)
-            pieces.extend(pull(self._fetch, [chunk], request))
-        return b"".join(pieces)
 
 
 def _timeout_s(request: Request | None) -> float | None:

@@ -77,7 +77,9 @@ def begin(
         stream = econtext.stream
         lay_over(stream.protocol, lambda broker, error: stream.on_disconnect(broker))
     _write_all(econtext.stream.transmit_side.fp.fileno(), READY + json.dumps(facts).encode() + b"\n")
-    if not warm:
+    if warm:
+        cache.used_boot_file(file_name(archive[0]))
+    else:
         for name in _SOON_NEEDED:
             importer.code_of(name)
         cache.keep_boot_file(file_name(archive[0]), content(archive[1], dict(importer.codes)))

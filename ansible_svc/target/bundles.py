@@ -13,7 +13,7 @@ import json
 import threading
 import zlib
 
-from ansible_svc.store import StoreFullError, digest_bytes
+from ansible_svc.store import digest_bytes
 from ansible_svc.target.frames import encode
 from ansible_svc.target.spawner import Zygote
 
@@ -44,40 +44,45 @@ class Bundles:
         self._complete: set[str] = set()
         self._to_keep: dict[str, bytes] = {}
 
-    def add(self, pack: bytes) -> None:
+    def add(self, pack: bytes) -> dict[str, bytes]:
         """Take blobs that came with a request; ``keep`` puts them on disk.
 
         Parameters:
             pack: zlib-compressed; each blob preceded by its length as four bytes, big endian. b"" for none.
 
+        Returns them by digest, for the request to hold: memory may be too small for them.
+
         Raises ValueError when it is not such a pack; then none of it is taken.
         """
         if not pack:
-            return
+            return {}
         blobs = {digest_bytes(blob): blob for blob in _unpack(pack)}
         for digest, blob in blobs.items():
             self._store.memory.add_verified(digest, blob)
         with self._lock:
             self._to_keep.update(blobs)
+        return blobs
 
-    def complete(self, name: str, ask: Callable[[list[str]], list[bytes | None]]) -> list[str]:
+    def complete(self, name: str, ask: Callable[[list[str]], list[bytes | None]], held: dict[str, bytes]) -> list[str]:
         """Return what a bundle lacks after what could be had elsewhere was taken from there.
 
         Parameters:
             name: the bundle.
             ask: returns the content of blobs, None for those that are not to be had; what is not what its digest says
                 is not taken.
+            held: what the request holds; what could be had is added to it.
         """
-        missing = self.missing(name)
+        missing = self.missing(name, held)
         for _manifest_then_files in range(2):
             if not missing:
                 break
             for digest, blob in zip(missing, ask(missing)):
                 if blob is not None and digest_bytes(blob) == digest:
+                    held[digest] = blob
                     self._store.memory.add_verified(digest, blob)
                     with self._lock:
                         self._to_keep[digest] = blob
-            still = self.missing(name)
+            still = self.missing(name, held)
             if still == missing:
                 break
             missing = still
@@ -94,18 +99,23 @@ class Bundles:
                 for digest, blob in blobs.items():
                     self._store.disk.add_verified(digest, blob)
 
-    def missing(self, name: str) -> list[str]:
-        """Return the digests of the blobs that a bundle lacks; only its own name when its manifest is not here."""
+    def missing(self, name: str, held: dict[str, bytes]) -> list[str]:
+        """Return the digests of the blobs that a bundle lacks; only its own name when its manifest is not here.
+
+        Parameters:
+            name: the bundle.
+            held: blobs, by digest, that the request holds.
+        """
         if name in self._complete:
             return []
         manifest = self._manifests.get(name)
         if manifest is None:
-            blob = self._store.get(name)
+            blob = self._find(name, held)
             if blob is None:
                 return [name]
             manifest = json.loads(blob)
         digests = dict.fromkeys(digest for _path, digest in manifest["files"])
-        missing = [digest for digest in digests if self._store.get(digest) is None]
+        missing = [digest for digest in digests if self._find(digest, held) is None]
         with self._lock:
             self._manifests[name] = manifest
             if not missing:
@@ -116,22 +126,28 @@ class Bundles:
         """Return a known bundle as path -> digest."""
         return dict(self._manifests[name]["files"])
 
-    def parts_for(self, name: str, zygote: Zygote) -> dict[str, bytes]:
+    def parts_for(self, name: str, zygote: Zygote, held: dict[str, bytes]) -> tuple[dict[str, bytes], list[str]]:
         """Return the blobs of a complete bundle, by digest; none when a zygote holds all of it already.
 
-        Raises StoreFullError when memory had to give blobs up since ``missing`` was asked, and no disk has them.
+        Returns as well the digests of those that memory had to give up since ``missing`` was asked and that are not
+        on disk.
         """
         if name in zygote.bundles:
-            return {}
-        parts = {}
+            return {}, []
+        parts, missing = {}, []
         for digest in self.files(name).values():
-            blob = self._store.get(digest)
+            blob = self._find(digest, held)
             if blob is None:
-                with self._lock:
-                    self._complete.discard(name)
-                raise StoreFullError("the agent's memory is too small for bundle %s" % name)
-            parts[digest] = blob
-        return parts
+                missing.append(digest)
+            else:
+                parts[digest] = blob
+        if missing:
+            with self._lock:
+                self._complete.discard(name)
+        return parts, missing
+
+    def _find(self, digest: str, held: dict[str, bytes]) -> bytes | None:
+        return held[digest] if digest in held else self._store.get(digest)
 
     def frames_for(self, name: str, zygote: Zygote, parts: dict[str, bytes]) -> bytes:
         """Return the frames that teach a zygote a bundle which it does not hold yet (b"" when it does).
@@ -141,7 +157,7 @@ class Bundles:
         Parameters:
             name: the bundle.
             zygote: the zygote.
-            parts: what ``parts_for`` returned for the two.
+            parts: what ``parts_for`` returned for the two, with nothing missing.
         """
         if name in zygote.bundles:
             return b""

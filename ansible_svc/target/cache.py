@@ -32,8 +32,9 @@ if TYPE_CHECKING:
 MEMORY_BYTES = 64 << 20
 # How many blobs are told of when a connection is made.
 _KEPT_TOLD = 2000
-# Compiled code gets one part in so many of the space.
+# Compiled code gets one part in so many of the space, the agent's own at most one, and blobs what they leave.
 _CODE_SHARE = 4
+_BOOT_SHARE = 2
 _BOOT_PREFIX = "boot-"
 _BOOT_FILES_KEPT = 6
 
@@ -60,14 +61,16 @@ class Cache:
         self.disk: DiskStore | None = None
         if directory is not None:
             try:
-                os.close(open_private(directory, create=True))
+                folder = open_private(directory, create=True)
+                try:
+                    blobs_bytes = self._room_for_blobs(folder)
+                finally:
+                    os.close(folder)
             except OSError as error:
                 self._report("cannot use the cache directory %s: %s" % (directory, error.strerror or error))
                 self.directory = None
         if self.directory is not None:
-            self.disk = DiskStore(
-                os.path.join(self.directory, "blobs"), limit_bytes - limit_bytes // _CODE_SHARE, self._report
-            )
+            self.disk = DiskStore(os.path.join(self.directory, "blobs"), blobs_bytes, self._report)
         self.blobs = LayeredStore(MemoryStore(MEMORY_BYTES), self.disk)
 
     def _report(self, text: str) -> None:
@@ -97,23 +100,41 @@ class Cache:
         return [] if self.disk is None else [digest[:KEPT_LENGTH] for digest in self.disk.digests(_KEPT_TOLD)]
 
     def keep_boot_file(self, name: str, content: bytes) -> None:
-        """Keep the agent's compiled code for the next agent, and the newest few of earlier ones."""
-        if self.directory is None or len(content) > self._limit_bytes:
+        """Keep the agent's compiled code for the next agent, and of earlier ones those that were used last."""
+        if len(content) <= self._limit_bytes // _BOOT_SHARE:
+            self._with_boot_files(lambda folder: self._keep_boot_file(folder, name, content))
+
+    def used_boot_file(self, name: str) -> None:
+        """Note that the agent came up from this file."""
+        self._with_boot_files(lambda folder: os.utime(name, dir_fd=folder, follow_symlinks=False))
+
+    def _with_boot_files(self, action: Callable[[int], None]) -> None:
+        if self.directory is None:
             return
         try:
             folder = open_private(self.directory)
             try:
-                write_private(folder, name, content)
-                kept = [other for other in os.listdir(folder) if other.startswith(_BOOT_PREFIX)]
-                kept.sort(key=lambda other: os.stat(other, dir_fd=folder, follow_symlinks=False).st_mtime_ns)
-                for other in kept[:-_BOOT_FILES_KEPT]:
-                    os.unlink(other, dir_fd=folder)
+                action(folder)
             finally:
                 os.close(folder)
         except FileNotFoundError:
-            return  # another agent removed an old one first
+            return  # another agent removed it first
         except OSError as error:
             self._report("cannot write to the cache directory %s: %s" % (self.directory, error.strerror or error))
+
+    def _keep_boot_file(self, folder: int, name: str, content: bytes) -> None:
+        write_private(folder, name, content)
+        room_bytes = self._limit_bytes // _BOOT_SHARE
+        for index, (_mtime_ns, size_bytes, other) in enumerate(sorted(_boot_files(folder), reverse=True)):
+            room_bytes -= size_bytes
+            if index >= _BOOT_FILES_KEPT or room_bytes < 0:
+                os.unlink(other, dir_fd=folder)
+        if self.disk is not None:
+            self.disk.limit_bytes = self._room_for_blobs(folder)
+
+    def _room_for_blobs(self, folder: int) -> int:
+        boot_bytes = sum(size_bytes for _mtime_ns, size_bytes, _name in _boot_files(folder))
+        return max(0, self._limit_bytes - self._limit_bytes // _CODE_SHARE - boot_bytes)
 
     def show(self) -> dict[str, Any]:
         """Return the directory (None: there is none), and how many files of how many bytes are below it."""
@@ -162,3 +183,16 @@ class Cache:
                 yield path, descriptor, names
             finally:
                 os.close(descriptor)
+
+
+def _boot_files(folder: int) -> list[tuple[int, int, str]]:
+    """Return (mtime, size, name) of the agents' own code in an open directory."""
+    found = []
+    for name in os.listdir(folder):
+        if name.startswith(_BOOT_PREFIX):
+            try:
+                status = os.stat(name, dir_fd=folder, follow_symlinks=False)
+            except FileNotFoundError:
+                continue  # another agent has just removed it
+            found.append((status.st_mtime_ns, status.st_size, name))
+    return found

@@ -1,15 +1,14 @@
 # Copyright: (c) 2026, The ansible_svc project
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""A service for managed hosts that writes, reads and gets what a test asks for. Sent to them by mitogen."""
+"""A service for managed hosts that writes and reads what a test asks for. Sent to them by mitogen."""
 
 from __future__ import annotations
 
 import os
 
 from ansible_svc.service import AllowParents, Service, expose
-from ansible_svc.store import DiskStore, LayeredStore, MemoryStore
 from ansible_svc.target import file_reader
-from ansible_svc.target.blobs import Blobs, fetch_from
+from ansible_svc.target.blobs import fetch_from
 from ansible_svc.target.file_writer import FileWriter
 
 TYPE_CHECKING = False
@@ -20,12 +19,11 @@ if TYPE_CHECKING:
 
 
 class FileAgent(Service):
-    """Expose what ansible_svc.target offers for files and blobs, as an agent does."""
+    """Expose what ansible_svc.target offers for files, as an agent does."""
 
     def __init__(self, router: Any) -> None:
         super().__init__(router)
         self._writer = FileWriter(fetch_from(router))
-        self._fetch = fetch_from(router)
 
     @expose(policy=AllowParents())
     def pid(self) -> int:
@@ -47,12 +45,6 @@ class FileAgent(Service):
         content: bytes | None = None,
     ) -> None:
         self._writer.write(path, digest, size, mode, creation_mode, content, request)
-
-    @expose(policy=AllowParents(), wants_request=True)
-    def get_blobs(self, digests: list[str], directory: str, request: Request) -> list[bytes]:
-        store = LayeredStore(MemoryStore(1_000_000), DiskStore(directory, 10_000_000))
-        blobs = Blobs(store, self._fetch).get_many(digests, request)
-        return [blobs[digest] for digest in digests]
 
     @expose(policy=AllowParents())
     def read_piece(self, path: str, offset: int, length: int) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from tests.lab import Lab
+from tests.lab import Lab, processes
 from tests.lab.playbook import RunResult
 
 SECRET = "hunter-2-hunter-2"
@@ -69,6 +69,34 @@ def test_without_a_cache_nothing_is_kept(lab: Lab, cache: Path) -> None:
     _result, sent = run(lab, cache, cache / "statistics", tasks=TASKS[:1], cache=False)
     assert sent > 50_000
     assert everything(cache) == []
+
+
+MANY: list[dict[str, Any]] = [
+    *TASKS,
+    *({f"ansible.builtin.{name}": None} for name in ("setup", "ping", "service_facts")),
+    {"ansible.builtin.getent": {"database": "passwd", "key": "root"}},
+    {"ansible.builtin.user": {"name": "root"}, "check_mode": True},
+    {"ansible.builtin.find": {"paths": "{{ workdir }}"}},
+]
+
+
+def test_a_small_one_stays_small_and_fails_nothing(lab: Lab, cache: Path) -> None:
+    """One that is larger has more in it, of the same tasks; the agent's own code is in both."""
+    kept: dict[int, dict[str, int]] = {}
+    for size in (128, 2):
+        place = cache / str(size)
+        place.mkdir()
+        place.chmod(0o1777)
+        for _first_and_second in range(2):
+            run(lab, place, cache / "statistics", tasks=MANY, cache_size=size)
+            assert not processes.wait_gone(lab.processes(), 20)  # agents write to their end
+        kept[size] = {
+            name: sum(path.stat().st_size for path in place.glob(f"*/{name}"))
+            for name in ("boot-*", "blobs/*", "code/*")
+        }
+    # Blobs exceed their limit by a sixteenth of it at most.
+    assert sum(kept[2].values()) < 2**21 + 2**21 // 16 < sum(kept[128].values()), kept
+    assert all(kept[2].values()), kept
 
 
 def started(lab: Lab, cfg: Path, *arguments: str, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:

@@ -28,7 +28,6 @@ from ansible_svc.store import (
     FileAccessError,
     NotGrantedError,
     SourceChangedError,
-    digest_bytes,
     digest_file,
 )
 from ansible_svc.target.blobs import CHUNK_BYTES
@@ -337,24 +336,6 @@ def test_a_cancelled_transfer_stops(controller: Controller, tmp_path: Path) -> N
         controller.files.before = lambda _host, _offset: None
         host.write(offer).result()
     assert digest_file(host.directory / "file") == offer.digest
-
-
-def test_blobs_are_fetched_once_and_then_come_from_the_hosts_own_disk(controller: Controller) -> None:
-    contents = [b"one", b"", os.urandom(2 * CHUNK_BYTES), os.urandom(CHUNK_BYTES + 1)]
-    digests = [controller.files.put(content) for content in contents]
-    (host,) = controller.connect(1)
-    cache = str(host.directory.parent / "cache")
-    with pytest.raises(NotGrantedError):
-        host.ask("get_blobs", digests=digests, directory=cache).result()
-    with controller.files.granted(host.id, *digests):
-        assert host.ask("get_blobs", digests=digests, directory=cache).result() == contents
-    served = controller.files.statistics().bytes_served
-    assert served == sum(map(len, contents))
-    (Path(cache) / digest_bytes(b"one")).write_bytes(b"two")
-    assert host.ask("get_blobs", digests=digests[1:], directory=cache).result() == contents[1:]
-    with controller.files.granted(host.id, digests[0]):
-        assert host.ask("get_blobs", digests=digests, directory=cache).result() == contents
-    assert controller.files.statistics().bytes_served == served + 3
 
 
 @pytest.mark.parametrize("size", [0, 1, CHUNK_BYTES, 40 * MIB + 1])

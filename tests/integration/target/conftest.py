@@ -167,7 +167,7 @@ class Bench:
         manifest = json.dumps({"files": pairs, "modules": list(PRELOAD)}).encode()
         self.bundles.add(self.pack([manifest, *parts.files.values()]))
         bundle = digest_bytes(manifest)
-        assert self.bundles.missing(bundle) == []
+        assert self.bundles.missing(bundle, {}) == []
         return Module(bundle, parts)
 
     @staticmethod
@@ -227,7 +227,7 @@ class Bench:
         }
         body = json.dumps({"ANSIBLE_MODULE_ARGS": arguments or {}}, cls=encoder).encode()
         outcomes: queue.SimpleQueue[Outcome] = queue.SimpleQueue()
-        blobs = self.bundles.parts_for(module.name, zygote)
+        blobs, _missing = self.bundles.parts_for(module.name, zygote, {})
         number = zygote.start(
             header, body, outcomes.put, before=lambda: self.bundles.frames_for(module.name, zygote, blobs)
         )

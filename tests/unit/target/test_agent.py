@@ -19,8 +19,10 @@ import pytest
 
 from ansible_svc.service.outcome import Answer
 from ansible_svc.service.testing import FakeNetwork, FakeRequest
+from ansible_svc.store import LayeredStore, MemoryStore
 from ansible_svc.target import agent
 from ansible_svc.target.agent import AgentService
+from ansible_svc.target.bundles import Bundles
 from ansible_svc.target.preparations import PreparationError
 from ansible_svc.target.spawner import Outcome, ZygoteGone
 
@@ -317,6 +319,26 @@ def test_whoever_asks_is_told_how_long_it_took(stage: Stage) -> None:
         assert ready_s >= 0
         assert run_s >= 0
         assert answer == {"rc": 0, "out": b"", "err": b""}
+
+
+def test_memory_that_is_too_small_costs_only_sending(stage: Stage, tmp_path: Path) -> None:
+    """What came with a request needs no memory; what is gone later is asked for, as if nothing had been prepared."""
+    stage.agent._bundles = Bundles(LayeredStore(MemoryStore(0)))
+    assert value(stage_answer(stage, stage.run())) == {"rc": 0, "out": b"", "err": b""}
+    stage.spawner.fake.bundles.clear()  # another zygote
+    before = [mkdir(tmp_path / "made", own=True)]
+    assert stage.run(pack=b"", before=before) == {"missing": [DIGEST]}
+    assert len(stage.spawner.fake.started) == 1
+    assert not (tmp_path / "made").exists()
+    again = stage.run(pack=pack(MANIFEST, CODE), before=before)
+    assert value(stage_answer(stage, again)) == {"rc": 0, "out": b"", "err": b""}
+    assert (tmp_path / "made").exists()
+
+
+def stage_answer(stage: Stage, deferred: Any) -> Any:
+    """Have the zygote say that the module has ended."""
+    stage.spawner.fake.finished(Outcome(0))
+    return deferred
 
 
 @pytest.mark.parametrize(("number", "rc"), [(errno.ENOENT, 127), (errno.EACCES, 126), (0, 126)])

@@ -59,9 +59,40 @@ def test_only_the_newest_boot_files_stay(tmp_path: Path) -> None:
         cache.keep_boot_file(f"boot-{number}", CONTENT)
         os.utime(tmp_path / "cache" / f"boot-{number}", ns=(number, number))
     assert sorted(os.listdir(tmp_path / "cache")) == [f"boot-{number}" for number in range(2, 8)]
-    cache.keep_boot_file("boot-large", b"x" * 1001)
+    cache.keep_boot_file("boot-large", b"x" * 501)
     assert not (tmp_path / "cache" / "boot-large").exists()
     assert said == []
+
+
+def test_a_boot_file_that_was_used_stays(tmp_path: Path) -> None:
+    said: list[str] = []
+    cache = Cache(str(tmp_path / "cache"), 1000, said.append)
+    for number in range(6):
+        cache.keep_boot_file(f"boot-{number}", CONTENT)
+        os.utime(tmp_path / "cache" / f"boot-{number}", ns=(number, number))
+    cache.used_boot_file("boot-0")
+    cache.used_boot_file("boot-that-another-agent-has-removed")
+    cache.keep_boot_file("boot-6", CONTENT)
+    assert sorted(os.listdir(tmp_path / "cache")) == [f"boot-{number}" for number in (0, 2, 3, 4, 5, 6)]
+    assert said == []
+
+
+def test_boot_files_count(tmp_path: Path) -> None:
+    """They have half of the space at most; what they have blobs have not, and compiled modules have a quarter."""
+    cache = Cache(str(tmp_path / "cache"), 1000, lambda text: None)
+    assert cache.disk is not None
+    assert cache.disk.limit_bytes == 750
+    for number in range(3):
+        cache.keep_boot_file(f"boot-{number}", b"x" * 200)
+        os.utime(tmp_path / "cache" / f"boot-{number}", ns=(number, number))
+    assert sorted(os.listdir(tmp_path / "cache")) == ["boot-1", "boot-2"]
+    assert cache.disk.limit_bytes == 350
+    later = Cache(str(tmp_path / "cache"), 1000, lambda text: None)
+    assert later.disk is not None
+    assert later.disk.limit_bytes == 350
+    much_less = Cache(str(tmp_path / "cache"), 100, lambda text: None)
+    assert much_less.disk is not None
+    assert much_less.disk.limit_bytes == 0
 
 
 def test_a_full_or_read_only_place_is_reported_and_forgiven(tmp_path: Path) -> None:

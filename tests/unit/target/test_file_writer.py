@@ -16,8 +16,8 @@ import pytest
 
 from ansible_svc.errors import CancelledError, DeadlineExceededError, DisconnectedError
 from ansible_svc.service.request import Request
-from ansible_svc.store import DigestMismatchError, FileAccessError, LayeredStore, MemoryStore, digest_bytes
-from ansible_svc.target.blobs import CHUNK_BYTES, WIDEST, WINDOW, Blobs, chunks_of, pull
+from ansible_svc.store import DigestMismatchError, FileAccessError, digest_bytes
+from ansible_svc.target.blobs import CHUNK_BYTES, WIDEST, WINDOW, chunks_of, pull
 from ansible_svc.target.file_writer import AtomicFile, FileWriter
 
 if TYPE_CHECKING:
@@ -316,37 +316,3 @@ def test_a_failed_rename_leaves_nothing(tmp_path: Path, monkeypatch: pytest.Monk
     with pytest.raises(FileAccessError, match="busy"):
         FileWriter(FakeController()).write(str(tmp_path / "file"), digest_bytes(b"x"), 1, content=b"x")
     assert os.listdir(tmp_path) == []
-
-
-class TestBlobs:
-    """Blobs from the store, or else from the controller."""
-
-    def blobs(self, controller: FakeController) -> tuple[Blobs, LayeredStore]:
-        store = LayeredStore(MemoryStore(64 * CHUNK_BYTES))
-        return Blobs(store, controller), store
-
-    def test_what_is_missing_is_pulled_and_kept(self) -> None:
-        contents = [b"", b"one", b"x" * CHUNK_BYTES, b"y" * (2 * CHUNK_BYTES), CONTENT]
-        controller = FakeController(*contents)
-        blobs, store = self.blobs(controller)
-        store.put(b"one")
-        wanted = {digest_bytes(content): content for content in contents}
-        assert blobs.get_many(list(wanted)) == wanted
-        asked = len(controller.asked)
-        assert digest_bytes(b"one") not in {digest for digest, _, _ in controller.asked}
-        assert blobs.get_many(list(wanted)) == wanted
-        assert len(controller.asked) == asked
-
-    def test_small_blobs_share_the_window(self) -> None:
-        controller = FakeController(*(bytes([number]) for number in range(20)))
-        self.blobs(controller)[0].get_many(list(controller.blobs))
-        assert WINDOW <= controller.most_outstanding <= WIDEST
-        assert len(controller.asked) == 20
-
-    def test_something_else_is_refused(self) -> None:
-        controller = FakeController(b"right", b"other", fail_at=0, failure=b"wrong")
-        blobs, store = self.blobs(controller)
-        with pytest.raises(DigestMismatchError):
-            blobs.get_many([digest_bytes(b"right"), digest_bytes(b"other")])
-        assert store.memory.statistics().blobs == 0
-        assert controller.outstanding == set()
