@@ -7,6 +7,7 @@ Each playbook runs once under each strategy; the tests look at its tasks one by 
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
 import subprocess
@@ -15,6 +16,7 @@ from typing import Any
 
 import pytest
 import yaml
+from ansible.module_utils import basic
 
 from tests.integration.outputs import level
 from tests.integration.twin import NORMALISER, PLAYBOOKS, Pair, both, inventory
@@ -126,6 +128,51 @@ def test_a_binary_module(lab: Lab, tmp_path: Path) -> None:
     pair = both(lab, [{"hosts": "all", "gather_facts": False, "tasks": tasks}], inventory(lab, 2), library=library)
 
     assert [event["result"].get("named") for event in pair.stock.run.results(host="host01")] == [True, False, True]
+    pair.assert_equal()
+    pair.assert_native()
+
+
+MARKED = """
+
+
+class AnsibleModule(AnsibleModule):
+    def exit_json(self, **result):
+        super().exit_json(marked="by the role", **result)
+"""
+
+
+def test_a_role_with_a_basic_of_its_own(lab: Lab, tmp_path: Path) -> None:
+    """Every module gets what it gets under linear: before the role, in it, and after it."""
+    role = tmp_path / "roles" / "marking"
+    for name in ("library", "module_utils", "tasks"):
+        (role / name).mkdir(parents=True)
+    (role / "module_utils" / "basic.py").write_text(Path(basic.__file__).read_text() + MARKED)
+    source = (MODULES / "library" / "new_style.py").read_text().replace("module_utils.greeting", "module_utils.words")
+    (role / "module_utils" / "words.py").write_text("def greet(name):\n    return name\n")
+    (role / "library" / "in_role.py").write_text(source)
+    command = {"ansible.builtin.command": "echo x", "changed_when": False}
+    tasks: list[dict[str, Any]] = [
+        {"name": "Own", "in_role": {"name": "Ada"}},
+        {"name": "Shipped", **command},
+        {"name": "File", "ansible.builtin.copy": {"content": "x", "dest": "{{ workdir }}/x", "mode": "0600"}},
+    ]
+    (role / "tasks" / "main.yml").write_text(json.dumps(tasks))
+    play = {"hosts": "all", "gather_facts": False}
+    path = tmp_path / "play.yml"
+    path.write_text(
+        json.dumps(
+            [
+                {**play, "name": "Before", "tasks": [{"name": "Before", **command}]},
+                {**play, "name": "Role", "roles": ["marking"]},
+                {**play, "name": "After", "tasks": [{"name": "After", **command}]},
+            ]
+        )
+    )
+
+    pair = both(lab, path, inventory(lab, 2))
+
+    assert pair.stock.run.rc == 0, pair.stock.run
+    assert "by the role" in {event["result"].get("marked") for event in pair.stock.run.results()}
     pair.assert_equal()
     pair.assert_native()
 
