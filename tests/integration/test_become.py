@@ -7,14 +7,16 @@ svclab1 may sudo without a password, svclab2 with its own, svclab3 not at all.
 
 from __future__ import annotations
 
+import subprocess
+import uuid
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.integration.outputs import level
-from tests.integration.twin import PLAYBOOKS, PYTHON, Pair, both, inventory
-from tests.lab import Lab
+from tests.integration.twin import CANDIDATE, PLAYBOOKS, PYTHON, STOCK, Pair, both, inventory, run
+from tests.lab import Lab, processes
 
 LIMIT_S = 60
 
@@ -255,3 +257,64 @@ def test_a_become_program_that_takes_too_long(lab: Lab, tmp_path: Path) -> None:
     pair.assert_native()
     late = pair.ours.run.results(task="Who")[0]
     assert late["result"]["msg"] == "Task failed: Timeout (3s) waiting for privilege escalation prompt:"
+
+
+POISON = """
+import hashlib, marshal, sys
+evil = "import marshal, os\\nos.geteuid() or open(%r, 'a').close()\\nexec(marshal.loads(%r))"
+
+def poisoned(code, path):
+    return compile(evil % (sys.argv[1], marshal.dumps(code)), path, "exec")
+
+for path in sys.argv[2:]:
+    with open(path, "r+b") as file:
+        kept = file.read()
+        if "/blobs/" in path:
+            poison = b"raise SystemExit('poisoned')"
+        else:
+            first, codes = marshal.loads(kept[32:])
+            if "/code/" in path:
+                codes = {key: poisoned(code, key[1]) for key, code in codes.items()}
+            else:
+                codes = {name: (package, poisoned(code, name)) for name, (package, code) in codes.items()}
+            poison = marshal.dumps((first, codes))
+            poison = hashlib.sha256(poison).digest() + poison
+        file.seek(0)
+        file.truncate()
+        file.write(poison)
+"""
+"""Make every kept file one that tells, when root runs it. What is compiled stays whole, so its owner trusts it."""
+
+
+def test_root_trusts_nothing_of_another_user(lab: Lab, tmp_path: Path) -> None:
+    """Not even when sudo has kept that user's HOME; and it leaves nothing there."""
+    if CANDIDATE == STOCK:
+        pytest.skip("linear keeps no code on hosts")
+    home = lab.accounts["svclab1"].home
+    (tmp_path / "library").mkdir()
+    # Nobody has this module yet, so root's agent has to get it from the login's.
+    own = (
+        "from ansible.module_utils.basic import AnsibleModule\nAnsibleModule(argument_spec={{}}).exit_json(said='{}')\n"
+    )
+    (tmp_path / "library" / "own.py").write_text(own.format(uuid.uuid4()))
+    where = {"name": "Where", "ansible.builtin.shell": "echo $(id -un) $HOME", "changed_when": False}
+    tasks = [{"name": "Own", "own": {}}, where, COMMANDS[2]]
+    hosts = inventory(lab, 1, ansible_user="svclab1", ansible_become_flags="-S -n -E")
+    options: dict[str, Any] = {"library": tmp_path / "library", "timeout_s": LIMIT_S}
+    first = run(lab, CANDIDATE, [_play(tasks)], hosts, **options)
+    assert first.run.rc == 0, first.run
+    assert not processes.wait_gone(lab.processes(), LIMIT_S)  # agents write to their end
+    kept = [path for path in (home / ".cache" / "ansible_svc").rglob("*") if path.is_file()]
+    assert {path.parent.name for path in kept} == {"ansible_svc", "blobs", "code"}
+    told = tmp_path / "told"
+    subprocess.run([PYTHON, "-c", POISON, told, *kept], check=True)
+
+    second = run(lab, CANDIDATE, [{**_play(tasks), "become": True}, _play(tasks)], hosts, **options)
+
+    assert second.run.rc == 0, second.run
+    said = [event["result"].get("stdout") for event in second.run.results(task="Where")]
+    assert said == [f"root {home}", f"svclab1 {home}"]
+    words = [event["result"]["said"] for outcome in (first, second) for event in outcome.run.results(task="Own")]
+    assert words == words[:1] * 3
+    assert not told.exists()
+    assert [path for path in [home, *home.rglob("*")] if path.lstat().st_uid == 0] == []
