@@ -4,7 +4,9 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 PYTHON_BIN := .venv/bin/python
 LATEST := .venv-2.21
-DEPENDS_ON_CORE := $(addprefix tests/integration/test_,$(addsuffix .py,ansible_doc become equal_to_linear faults missing_package module_kinds packaging sharing))
+OF_CORE := ansible_doc become equal_to_linear faults missing_package module_kinds packaging sharing
+DEPENDS_ON_CORE := $(OF_CORE:%=tests/integration/test_%.py) \
+	$(patsubst %,tests/integration/target/test_%.py,isolation reuse reuse_list)
 
 # Run a command with an environment of the newest ansible-core that is supported, where a Python for it is found.
 define with_latest
