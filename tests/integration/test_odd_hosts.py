@@ -17,6 +17,7 @@ from typing import Any
 
 import pytest
 
+from tests.integration.twin import both, inventory
 from tests.lab import Lab
 from tests.lab.playbook import RunResult
 
@@ -44,6 +45,7 @@ account noexec "TMPDIR=$odd/noexec; export TMPDIR" '-o noexec,mode=1777'
 account banner 'echo "Welcome to the machine"; printf "and no end of line"'
 account strict 'umask 0077'
 account homeless 'unset HOME'
+account plain 'unset TMPDIR'
 account bare "PATH=$odd/bin; export PATH"
 mkdir $odd/bin
 for program in sh cat echo ln rm mkdir chmod ls sleep env id true; do ln -s /bin/$program $odd/bin/; done
@@ -52,6 +54,15 @@ chmod 755 $odd $odd/shells
 mount --bind $odd/passwd /etc/passwd
 exec "$@"
 """
+# The same, where /tmp itself is full, and nothing in it can be executed.
+TIGHT = NAMESPACE.replace(
+    '\nexec "$@"\n',
+    """
+mount -t tmpfs -o noexec,mode=1777,size=4096 none /tmp
+head -c 4096 /dev/zero > /tmp/filler
+exec "$@"
+""",
+)
 ODD = ("full", "readonly", "noexec", "banner", "strict", "homeless")
 
 TASKS: list[dict[str, Any]] = [
@@ -82,6 +93,15 @@ def odd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
     # Not below pytest's directory, which other accounts may not enter.
     directory = Path("/tmp") / f"svcodd-{os.getpid()}"
     wrapper = ["unshare", "--mount", "/bin/sh", "-c", NAMESPACE, "sh", str(directory)]
+    with Lab(directory, with_accounts=False, wrapper=wrapper) as lab:
+        yield lab
+
+
+@pytest.fixture
+def tight() -> Iterator[Lab]:
+    """Give a lab with the accounts of TIGHT."""
+    directory = Path("/var/tmp") / f"svctight-{os.getpid()}"
+    wrapper = ["unshare", "--mount", "/bin/sh", "-c", TIGHT, "sh", str(directory)]
     with Lab(directory, with_accounts=False, wrapper=wrapper) as lab:
         yield lab
 
@@ -150,3 +170,37 @@ def test_python_is_installed_by_raw_and_the_play_goes_on_natively(odd: Lab, tmp_
     assert "no usable Python was found" in result.stdout
     # Command, Copy, Line and Stat, and the ping that was waited for, ran through the agent.
     assert json.loads((tmp_path / "statistics").read_text())["modules"]["used"] >= 5
+
+
+# Without a copy: where there is no place for its file, linear fails.
+FILELESS = [task for task in TASKS if task["name"] in ("Command", "Line")]
+
+
+@pytest.mark.parametrize("user", ["readonly", "homeless"])
+def test_the_default_place_for_temporary_files_where_there_is_none(odd: Lab, user: str) -> None:
+    if user == "homeless":  # or the first run would be told that it has made it
+        place = odd.directory / "odd" / user / ".ansible"
+        for path in (place, place / "tmp"):
+            path.mkdir(mode=0o700, exist_ok=True)
+            os.chown(path, place.parent.stat().st_uid, place.parent.stat().st_gid)
+
+    pair = both(odd, [{"name": "Odd", "hosts": "all", "gather_facts": False, "tasks": FILELESS}], as_user(odd, user))
+
+    assert pair.stock.run.rc == 0, pair.stock.run
+    assert pair.ours.run.rc == 0, pair.ours.run
+    pair.assert_equal()
+
+
+def test_tmp_is_full_and_executes_nothing(tight: Lab) -> None:
+    pair = both(
+        tight, [{"name": "Tight", "hosts": "all", "gather_facts": False, "tasks": TASKS}], as_user(tight, "plain")
+    )
+
+    assert pair.stock.run.rc == 0, pair.stock.run
+    pair.assert_equal()
+    pair.assert_native()
+
+
+def as_user(lab: Lab, user: str) -> Path:
+    """Write an inventory of one host to which that account logs in."""
+    return inventory(lab, 1, ansible_user=user)
