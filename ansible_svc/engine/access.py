@@ -20,7 +20,7 @@ from ansible_svc.engine.probe import CONNECT, RECEIVE, SEND, TEMPLATE, Span
 from ansible_svc.engine.running import Run, current_run
 from ansible_svc.names import CACHE_SERVICE
 from ansible_svc.services.contexts import ContextService
-from ansible_svc.services.files import FileService
+from ansible_svc.services.files import FileOffer, FileService
 from ansible_svc.services.files_download import download
 from ansible_svc.services.files_windows import Windows
 from ansible_svc.services.host import Host
@@ -246,7 +246,7 @@ class Access:
         Raises store.FileAccessError, store.SourceChangedError.
         """
         current_run().mark(SEND)
-        offer = self._files.offer(local_path)
+        offer = self._offer(local_path)
         content = self._files.content(offer.digest) if offer.size <= _PUSHED_BYTES else None
         if content is None:
             return None
@@ -257,7 +257,7 @@ class Access:
     def checksum(self, local_path: str) -> str | None:
         """Return the sha1 of a local file, which is read once however many tasks ask; None when it cannot be read."""
         try:
-            return self._files.offer(local_path).sha1
+            return self._offer(local_path).sha1
         except (FileAccessError, SourceChangedError):
             return None
 
@@ -288,7 +288,7 @@ class Access:
                     case AddMode(paths, bits):
                         wired.append({"do": "add_mode", "paths": list(paths), "bits": bits})
                     case CopyFile(local_path, path):
-                        offer = self._files.offer(local_path)
+                        offer = self._offer(local_path)
                         grants.enter_context(self._files.granted(host.context.context_id, offer.digest))
                         widest = grants.enter_context(self._windows.share())
                         write = _write(path, offer.digest, offer.size, offer.mode & 0o777, None)
@@ -297,6 +297,17 @@ class Access:
                         self._count("bytes_sent", len(data))
                         wired.append(_write(path, digest_bytes(data), len(data), mode, data))
             yield wired
+
+    def _offer(self, local_path: str) -> FileOffer:
+        """Return what a local file holds. Raises as FileService.offer.
+
+        While one copy is under way it is read again only when it seems to have changed, however new it is.
+        """
+        offers = current_run().offers
+        if offers is None:
+            return self._files.offer(local_path)
+        offer = offers[local_path] = self._files.offer(local_path, offers.get(local_path))
+        return offer
 
     def _host(self, place: Place) -> Host:
         """Return a host to send something to, connecting if need be."""

@@ -25,6 +25,7 @@ from ansible_svc.engine.access import Finished, ModuleCall, Step
 from ansible_svc.engine.actions import ModuleText, NativeAction
 from ansible_svc.engine.connections import NativeConnection, laid_over
 from ansible_svc.engine.preparing import MakeDirectory, Preparation, WriteBytes
+from ansible_svc.engine.running import current_run
 
 # Content up to this size is sent along with the question whether it is needed at all.
 _SENT_AHEAD_BYTES = 16 * 1024
@@ -81,7 +82,7 @@ class NativeCopy(NativeAction):
         """Copy one file."""
         self._svc_copying = args, kwargs
         try:
-            with known_by(self.svc_access.checksum):
+            with current_run().copying(), known_by(self.svc_access.checksum):
                 return super()._copy_file(*args, **kwargs)
         finally:
             self._svc_copying = self._svc_followed = None

@@ -15,6 +15,7 @@ from ansible_svc.errors import CancelledError, DeadlineExceededError
 if TYPE_CHECKING:
     from ansible_svc.engine.probe import Span
     from ansible_svc.service import Call
+    from ansible_svc.services.files import FileOffer
 
 T = TypeVar("T", covariant=True)
 
@@ -48,6 +49,7 @@ class Run:
 
     Attributes:
         may_leave: False as soon as something of the task has happened: a host was asked, or an item was told.
+        offers: what a copy that is under way has found local files to hold, by path; None when there is no such.
 
     Threads: ``cancel`` is used by any thread, the rest by the task's.
     Guarded by ``_lock``: what is waited for, and whether the run was cancelled.
@@ -56,6 +58,7 @@ class Run:
     def __init__(self, span: Span | None = None, *, may_leave: bool = False) -> None:
         self.span = span
         self.may_leave = may_leave
+        self.offers: dict[str, FileOffer] | None = None
         self._lock = threading.Lock()
         self._waited: Waited[Any] | None = None
         self._cancelled = False
@@ -104,6 +107,15 @@ class Run:
             yield
         finally:
             self._limit = None
+
+    @contextlib.contextmanager
+    def copying(self) -> Iterator[None]:
+        """Keep what local files are found to hold while the block runs."""
+        self.offers = {}
+        try:
+            yield
+        finally:
+            self.offers = None
 
     def mark(self, phase: str) -> None:
         """Tell the probe, if there is one, that a phase begins; see probe.py."""

@@ -94,17 +94,21 @@ class FileService(Service):
         self._bytes_served = 0
         self._refused = 0
 
-    def offer(self, path: str) -> FileOffer:
+    def offer(self, path: str, known: FileOffer | None = None) -> FileOffer:
         """Return the digest, size and mode of a local file, and be ready to serve it.
 
-        The file is read only when this version of it (real path, inode, size, modification time) was not read before,
-        and then once, however many threads ask.
+        The file is read only when this version of it (real path, inode, size, times) was not read before, and then
+        once, however many threads ask. One that is so new that it might change without showing it is read each time.
+
+        Parameters:
+            path: the file.
+            known: an earlier answer that will do as long as nothing shows a change.
 
         Raises:
             FileAccessError: the file cannot be read or is no regular file.
             SourceChangedError: the file changed while it was read.
         """
-        return self._sources.offer(path)
+        return self._sources.offer(path, known)
 
     def put(self, content: bytes, keep: bool = False) -> str:
         """Keep a blob in memory and return its digest.

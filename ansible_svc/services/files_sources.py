@@ -132,8 +132,12 @@ class Sources:
         self._contents: SharedReads[FileVersion, _Content] = SharedReads(_OFFER_LIMIT, lambda _content: 1)
         self._blocks: SharedReads[tuple[FileVersion, int], bytes] = SharedReads(block_cache_bytes, len)
 
-    def offer(self, path: str) -> FileOffer:
+    def offer(self, path: str, known: FileOffer | None = None) -> FileOffer:
         """Return the digest, size and mode of a file, which is read unless this version of it is known.
+
+        Parameters:
+            path: the file.
+            known: an earlier answer that will do for the same version, settled or not.
 
         Raises:
             FileAccessError: the file cannot be opened or read, or is no regular file.
@@ -145,6 +149,8 @@ class Sources:
         except OSError as error:
             raise file_access_error("read", path, error) from error
         version = FileVersion.of(real_path, status)
+        if known is not None and known.version == version:
+            return known
         started_ns = time.time_ns()
 
         def settled(size: int) -> bool:

@@ -140,6 +140,16 @@ def test_a_file_modified_just_now_is_not_trusted_to_stay(service: FileService, t
     assert service.offer(str(path)).digest == digest_bytes(b"after!")
 
 
+def test_what_is_known_of_a_new_file_will_do_until_it_shows_a_change(service: FileService, tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    path.write_bytes(b"content")
+    known = service.offer(str(path))
+    assert service.offer(str(path), known) is known
+    path.write_bytes(b"other content")
+    assert service.offer(str(path), known).digest == digest_bytes(b"other content")
+    assert service.statistics().files_read == 2
+
+
 @pytest.mark.parametrize("name", ["/proc/version", "/sys/kernel/mm/transparent_hugepage/enabled"])
 def test_a_file_that_does_not_tell_its_size(service: FileService, name: str) -> None:
     if not os.path.exists(name):
