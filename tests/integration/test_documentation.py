@@ -175,7 +175,11 @@ def test_demo() -> None:
         check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "What was shared" in done.stdout
+    recap, shared = done.stdout.partition("PLAY RECAP")[2].split("What was shared")
+    assert [line.split()[0] for line in recap.splitlines() if "ok=" in line] == ["host01", "host02"]
+    figures = dict(re.findall(r"^ +(\w+) +([\d,]+)$", shared, re.MULTILINE))
+    for name in ("native", "built", "used", "read", "served", "bytes_sent", "round_trips"):
+        assert int(figures[name].replace(",", "")) > 0, name
 
 
 def _run(lab: Lab, place: Path, commands: Sequence[str]) -> list[Done]:

@@ -11,11 +11,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from ansible.release import __version__ as ansible_release
 
-from tests.integration.twin import Pair, both, inventory
+from tests.integration.twin import CANDIDATE, STOCK, Pair, both, inventory
 from tests.lab import Lab
 
 VERSIONS = tuple(f"3.{minor}" for minor in range(6, 15))
+SUPPORTED = tuple(f"3.{minor}" for minor in range(8 if ansible_release.startswith("2.19.") else 9, 14))
+"""Versions of Python that svc and this ansible-core support on managed hosts (the oldest is in module_utils/basic.py)."""
 
 TELL = "import sys; print('%d.%d %s' % (sys.version_info[0], sys.version_info[1], sys.executable))"
 
@@ -53,14 +56,18 @@ def many(lab: Lab) -> Pair:
     return both(lab, [_play(TASKS)], inventory(lab, len(INTERPRETERS), hosts), timeout_s=100)
 
 
-@pytest.mark.parametrize("version", INTERPRETERS)
+@pytest.mark.parametrize("version", VERSIONS)
 def test_a_version_of_python(many: Pair, version: str) -> None:
+    if version not in INTERPRETERS:
+        pytest.skip(f"there is no Python {version} on this machine")
     host = _hosts()[list(INTERPRETERS).index(version)]
     stock, ours = (
         [(event["task"], event["event"], event["result"].get("msg")) for event in side.run.results(host=host)]
         for side in (many.stock, many.ours)
     )
     assert stock == ours
+    if version in SUPPORTED:
+        assert [event for _task, event, _msg in ours] == ["runner_ok"] * len(TASKS)
     if stock[0][1] == "runner_ok":
         facts = many.ours.run.results(task="Facts", host=host)[0]["result"]["ansible_facts"]["ansible_python"]
         assert f"{facts['version']['major']}.{facts['version']['minor']}" == version
@@ -74,6 +81,38 @@ def test_all_versions_of_python(many: Pair) -> None:
     assert many.stock.run.rc == many.ours.run.rc
     assert many.stock.run.events[-1]["hosts"] == many.ours.run.events[-1]["hosts"]
     many.assert_native()
+
+
+@pytest.mark.parametrize("version", SUPPORTED)
+def test_a_host_with_one_version_of_python(lab: Lab, version: str) -> None:
+    """So the agent itself runs on it."""
+    if version not in INTERPRETERS:
+        pytest.skip(f"there is no Python {version} on this machine")
+    path = str(INTERPRETERS[version])
+    agent = {
+        "ansible.builtin.shell": "readlink /proc/[0-9]*/exe | grep -c -x -F {{ real | quote }}",
+        "changed_when": False,
+    }
+    hosts = inventory(
+        lab,
+        1,
+        ansible_python_interpreter="auto_silent",
+        ansible_interpreter_python_fallback=[path],
+        real=str(INTERPRETERS[version].resolve()),
+    )
+    pair = both(lab, [_play([*TASKS, {"name": "Processes", **agent}])], hosts)
+
+    for side in (pair.stock, pair.ours):
+        assert [event["event"] for event in side.run.results()] == ["runner_ok"] * (len(TASKS) + 1), side.run
+        facts = side.run.results(task="Facts")[0]["result"]["ansible_facts"]
+        assert (facts["discovered_interpreter_python"], facts["ansible_python"]["version"]["minor"]) == (
+            path,
+            int(version.partition(".")[2]),
+        )
+    pair.assert_native()
+    if CANDIDATE != STOCK:
+        # The agent, its zygote and a runner.
+        assert int(pair.ours.run.results(task="Processes")[0]["result"]["stdout"]) >= 3
 
 
 @pytest.mark.parametrize("mode", ["auto", "auto_silent"])

@@ -120,18 +120,18 @@ def _imports(node: ast.AST) -> Iterator[str]:
 
 
 def test_fully_qualified_name_works_after_pip_install_alone(lab: Lab, environment: Path, tmp_path: Path) -> None:
-    _plays_with(lab, environment, {"ANSIBLE_STRATEGY": "ansible_svc.svc.svc_linear"}, tmp_path)
+    _plays_with(lab, environment, {"strategy": "ansible_svc.svc.svc_linear"}, tmp_path)
 
 
 def test_short_name_works_with_the_path_that_the_command_prints(lab: Lab, environment: Path, tmp_path: Path) -> None:
     path = packages.run(environment / "ansible-svc", "path").strip()
     assert Path(path).is_relative_to(environment.parent)
-    _plays_with(lab, environment, {"ANSIBLE_STRATEGY": "svc_linear", "ANSIBLE_STRATEGY_PLUGINS": path}, tmp_path)
+    _plays_with(lab, environment, {"strategy": "svc_linear", "strategy_plugins": path}, tmp_path)
 
 
 def test_collection_installs_with_ansible_galaxy(lab: Lab, built: Path, environment: Path, tmp_path: Path) -> None:
     packages.install_collection(Path(sys.executable), built, tmp_path)
-    installed = {"ANSIBLE_STRATEGY": "ansible_svc.svc.svc_linear", "ANSIBLE_COLLECTIONS_PATH": str(tmp_path)}
+    installed = {"strategy": "ansible_svc.svc.svc_linear", "collections_path": str(tmp_path)}
     _plays_with(lab, environment, installed, tmp_path)
 
 
@@ -140,7 +140,7 @@ def test_the_wheel_runs_the_demo_playbook(lab: Lab, environment: Path, tmp_path:
     result = _run_playbook(
         lab,
         environment,
-        {"ANSIBLE_STRATEGY": "ansible_svc.svc.svc_linear"},
+        {"strategy": "ansible_svc.svc.svc_linear"},
         tmp_path,
         EXAMPLES / "site.yml",
         lab.inventory(3, **users),
@@ -151,31 +151,33 @@ def test_the_wheel_runs_the_demo_playbook(lab: Lab, environment: Path, tmp_path:
     assert {counts["built"] for counts in statistics["modules"]["names"].values()} == {1}
 
 
-def _plays_with(lab: Lab, environment: Path, variables: dict[str, str], tmp_path: Path) -> None:
+def _plays_with(lab: Lab, environment: Path, settings: dict[str, str], tmp_path: Path) -> None:
     """Run a small playbook in the environment; every host has to have done its work."""
-    result = _run_playbook(lab, environment, variables, tmp_path, PLAYS, lab.inventory(2))
+    result = _run_playbook(lab, environment, settings, tmp_path, PLAYS, lab.inventory(2))
     assert {event["result"]["stdout"] for event in result.results(task="look")} == {"host01", "host02"}
 
 
 def _run_playbook(
     lab: Lab,
     environment: Path,
-    variables: dict[str, str],
+    settings: dict[str, str],
     tmp_path: Path,
     playbook: Any,
     inventory: Path,
     args: Sequence[str] = (),
 ) -> Any:
-    """Run a playbook in the environment; its strategy has to be ours, from there, and to have run the tasks itself."""
+    """Run a playbook in the environment; its strategy has to be ours, from there, and to have run the tasks itself.
+
+    settings: what the user writes into ansible.cfg; the environment variables are about the test alone.
+    """
     stats = tmp_path / "stats.json"
     result = lab.run_playbook(
         playbook,
         inventory,
-        _plain_cfg(lab),
+        _plain_cfg(lab, settings),
         args,
         timeout_s=150,
         env={
-            **variables,
             "PYTHONPATH": "",
             "ANSIBLE_SVC_STATS_FILE": str(stats),
             "ANSIBLE_SSH_ARGS": f"-o UserKnownHostsFile={lab.sshd.known_hosts}",
@@ -189,8 +191,9 @@ def _run_playbook(
     return result
 
 
-def _plain_cfg(lab: Lab) -> Path:
-    """Return a configuration that leads nowhere: the checkout must not be found through it."""
+def _plain_cfg(lab: Lab, settings: dict[str, str]) -> Path:
+    """Return a configuration with these settings that leads nowhere else: the checkout must not be found through it."""
     path = lab.directory / "plain.cfg"
-    path.write_text(f"[defaults]\nhome={lab.directory / 'controller' / 'ansible'}\n")
+    lines = [f"{key}={value}" for key, value in {"home": lab.directory / "controller" / "ansible", **settings}.items()]
+    path.write_text("\n".join(["[defaults]", *lines, ""]))
     return path
