@@ -18,7 +18,7 @@ from tests.lab import Lab
 
 VERSIONS = tuple(f"3.{minor}" for minor in range(6, 15))
 SUPPORTED = tuple(f"3.{minor}" for minor in range(8 if ansible_release.startswith("2.19.") else 9, 14))
-"""Versions of Python that svc and this ansible-core support on managed hosts (the oldest is in module_utils/basic.py)."""
+"""Pythons that svc and this ansible-core support on managed hosts (module_utils/basic.py tells the oldest)."""
 
 TELL = "import sys; print('%d.%d %s' % (sys.version_info[0], sys.version_info[1], sys.executable))"
 
