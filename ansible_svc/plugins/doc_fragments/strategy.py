@@ -95,7 +95,8 @@ options:
       - name: ANSIBLE_SVC_CACHE_DIR
   cache_size:
     description:
-      - How many megabytes of code, the agent's own included, are kept on each managed host and for each user, about. What was not used for the longest time goes first.
+      - How many megabytes of code, the agent's own included, are kept on each managed host and for each user, about.
+      - What was not used for the longest time goes first.
     type: int
     default: 128
     ini:
