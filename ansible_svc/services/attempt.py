@@ -42,6 +42,8 @@ class Attempt:
         except concurrent.futures.CancelledError:
             raise CancelledError("nobody waits for the connection any longer") from None
         except concurrent.futures.TimeoutError:
+            if self._own.done():  # that is what ended the attempt
+                raise
             raise DeadlineExceededError("the connection took longer than it may") from None
 
     def cancel(self) -> None:

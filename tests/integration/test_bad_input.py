@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from tests.integration.outputs import assert_same_lines, level
-from tests.integration.twin import Pair, both, inventory
+from tests.integration.twin import BROKEN_PIPE, Pair, both, inventory
 from tests.lab import Lab
 
 LIMIT_S = 90
@@ -87,7 +87,6 @@ HOSTS: dict[str, Variables] = {
 
 WELL = "host01"
 
-BROKEN_PIPE = "[Errno 32] Broken pipe"
 NO_CONNECTION = re.compile(
     r'Failed to connect to the host via ssh: |Data could not be sent to remote host "[^"]*"\. '
     r"Make sure this host can be reached over ssh: "

@@ -129,7 +129,7 @@ def test_doctor_prints_the_configuration_in_force_and_a_table_of_hosts(lab: Lab)
     assert re.fullmatch(r"[0-9]+\.[0-9] ms", round_trip)
     assert re.fullmatch(r"3\.[0-9]+\.[0-9]+ \(/.*python3.*\)", python)
     assert sudo == "not needed" if os.geteuid() == 0 else sudo
-    assert re.fullmatch(r"[0-9.]+ k?B in /.*/\.cache/ansible_svc", cache, re.IGNORECASE)
+    assert re.fullmatch(r"[0-9.]+ [kM]?B in /.*/\.cache/ansible_svc", cache, re.IGNORECASE)
     assert ["host02", "unreachable"] in rows
     assert next(row[1] for row in rows if row[0] == "problem").startswith("host02 is unreachable: ")
 
@@ -170,6 +170,8 @@ def test_an_interrupted_bench_says_so(lab: Lab, tmp_path: Path) -> None:
     book = tmp_path / "site.yml"
     book.write_text(json.dumps([{"hosts": "all", "gather_facts": False, "tasks": [task]}]))
     arguments = ["bench", "-i", str(inventory(lab, 1)), str(book), "--apply", "--tags", "wait"]
+    # Shells start what runs in the background with SIGINT ignored, and that would be handed on.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         with subprocess.Popen(
             [sys.executable, "-m", "ansible_svc.cli", *arguments],
@@ -189,6 +191,7 @@ def test_an_interrupted_bench_says_so(lab: Lab, tmp_path: Path) -> None:
             os.killpg(bench.pid, signal.SIGINT)
             stdout, stderr = bench.communicate(timeout=60)
     finally:
+        signal.signal(signal.SIGINT, before)
         go.touch()
     assert bench.returncode == 130, stdout + stderr
     assert stderr.splitlines()[-1] == "ansible-svc: interrupted"

@@ -29,6 +29,9 @@ from tests.integration.trees import Entry, describe
 from tests.lab import Lab, RunResult, compare, processes
 
 STOCK = "linear"
+BROKEN_PIPE = "[Errno 32] Broken pipe"
+"""What linear may say when ssh, or what it runs, ends before a module was written to it."""
+
 CANDIDATE = os.environ.get("SVC_TEST_STRATEGY", "svc_linear")
 """The strategy under test."""
 

@@ -456,6 +456,12 @@ def test_who_stops_waiting_disturbs_neither_the_attempt_nor_the_others(stage: St
     assert stage.service.host(WEB, ["python3"], give_up) is hosts[0], "there was something to wait for"
 
 
+def test_an_attempt_that_ends_with_a_timeout_of_its_own_tells_that(stage: Stage) -> None:
+    crowd = Crowd(stage, 2)
+    stage.router.failures.append(TimeoutError("the program was too slow"))
+    assert [str(outcome) for outcome in crowd.finish()] == ["the program was too slow"] * 2
+
+
 def test_no_attempt_follows_the_end(stage: Stage) -> None:
     identity = Identity(SshLogin(host="web", argv=("ssh",), password=None, retries=5))
     stage.service.on_shutdown()
