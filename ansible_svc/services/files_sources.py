@@ -152,11 +152,11 @@ class Sources:
         if known is not None and known.version == version:
             return known
         started_ns = time.time_ns()
-
-        def settled(size: int) -> bool:
-            return size == version.size and version.is_settled(started_ns)
-
-        found = self._contents.get(version, lambda: self._read(version), lambda content: settled(content.size))
+        found = self._contents.get(
+            version,
+            lambda: self._read(version),
+            keep=lambda content: content.size == version.size and version.is_settled(started_ns),
+        )
         if found.size == version.size:
             self._remember(found.digest, version)
         return FileOffer(path, found.digest, found.sha1, found.size, stat.S_IMODE(status.st_mode), version)

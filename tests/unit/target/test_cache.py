@@ -52,12 +52,18 @@ def test_a_subdirectory_is_this_users_alone(tmp_path: Path) -> None:
     assert said == [f"cannot use the cache directory {path}: directory is writable by others"]
 
 
+def _keep_boot_files(cache: Cache, count: int) -> None:
+    """Keep boot-0, boot-1, ..., each newer than the one before."""
+    assert cache.directory is not None
+    for number in range(count):
+        cache.keep_boot_file(f"boot-{number}", CONTENT)
+        os.utime(os.path.join(cache.directory, f"boot-{number}"), ns=(number, number))
+
+
 def test_only_the_newest_boot_files_stay(tmp_path: Path) -> None:
     said: list[str] = []
     cache = Cache(str(tmp_path / "cache"), 1000, said.append)
-    for number in range(8):
-        cache.keep_boot_file(f"boot-{number}", CONTENT)
-        os.utime(tmp_path / "cache" / f"boot-{number}", ns=(number, number))
+    _keep_boot_files(cache, 8)
     assert sorted(os.listdir(tmp_path / "cache")) == [f"boot-{number}" for number in range(2, 8)]
     cache.keep_boot_file("boot-large", b"x" * 501)
     assert not (tmp_path / "cache" / "boot-large").exists()
@@ -67,9 +73,7 @@ def test_only_the_newest_boot_files_stay(tmp_path: Path) -> None:
 def test_a_boot_file_that_was_used_stays(tmp_path: Path) -> None:
     said: list[str] = []
     cache = Cache(str(tmp_path / "cache"), 1000, said.append)
-    for number in range(6):
-        cache.keep_boot_file(f"boot-{number}", CONTENT)
-        os.utime(tmp_path / "cache" / f"boot-{number}", ns=(number, number))
+    _keep_boot_files(cache, 6)
     cache.used_boot_file("boot-0")
     cache.used_boot_file("boot-that-another-agent-has-removed")
     cache.keep_boot_file("boot-6", CONTENT)
