@@ -112,8 +112,9 @@ class ReusedRunner:
         loaded = len(self._loaded)
         state.began(header.get("env") or {})  # type: ignore[arg-type]
         files = self._bundles[str(header["bundle"])]
-        exit_ = contextvars.Context().run(runner.run, self._importer, header, files, arguments, self._leftovers)
-        del arguments
+        module = runner.ModuleRun(self._importer, header, files, arguments, self._leftovers)
+        exit_ = contextvars.Context().run(module.run)
+        del module, arguments
         if os.getpid() != self._pid or len(sys._current_frames()) > 1:
             os._exit(runner.settle(exit_))
         status = runner.settle(exit_, alone=True)

@@ -10,6 +10,7 @@ in ``sys.path``.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import sys
@@ -67,58 +68,94 @@ def prepare(environment: dict[str, str], directory: str | None, open_files: int)
         soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
         wanted = open_files if hard == resource.RLIM_INFINITY else min(hard, open_files)
         if wanted != soft:
-            try:
+            with contextlib.suppress(ValueError):  # some systems report a hard limit which they do not allow
                 resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
-            except ValueError:  # some systems report a hard limit which they do not allow
-                sys.exc_info()
 
 
-def run_module(
-    importer: PayloadImporter,
-    request: dict[str, object],
-    files: dict[str, str],
-    arguments: bytes,
-    leftovers: Leftovers,
-) -> None:
-    """Run the module of a bundle; leaves by SystemExit like any Ansible module.
+class ModuleRun:
+    """One module of a bundle, to be run in this process.
 
     Parameters:
         importer: already on sys.meta_path.
         request: "fqn" (dotted name of the module), "name" (short name, for paths), "profile" (ansible-core's
-            serialization profile).
+            serialization profile); "env", "cwd", "nofile": see ``prepare``.
         files: the bundle, path -> digest.
         arguments: JSON text with ANSIBLE_MODULE_ARGS, in the profile's encoding.
         leftovers: where to note what somebody else has to remove should this process be killed.
     """
-    name = str(request["name"])
-    directory = None
-    if RESPAWN in files:
-        import tempfile
 
-        directory = os.path.realpath(tempfile.mkdtemp(prefix="ansible_%s_payload_" % name))
-        leftovers.add(directory)
-        root = os.path.join(directory, "ansible_%s_payload.zip" % name)
-    else:
-        root = "/tmp/ansible_%s_payload/ansible_%s_payload.zip" % (name, name)  # noqa: S108 - a name, never opened
-    importer.use(files, root)
-    if directory is not None:
-        importer.write_zip(root)
-    sys.argv[:] = [""]
-    sys.path[:] = [root, *(entry for entry in sys.path if entry not in ("", "."))]
-    try:
-        __import__(_LOADER)
-        sys.modules[_LOADER].run_module(
-            json_params=arguments,
-            profile=request["profile"],
-            module_fqn=request["fqn"],
-            modlib_path=root,
-            extensions={},
-        )
-    finally:
+    def __init__(
+        self,
+        importer: PayloadImporter,
+        request: dict[str, object],
+        files: dict[str, str],
+        arguments: bytes,
+        leftovers: Leftovers,
+    ) -> None:
+        self._importer = importer
+        self._request = request
+        self._files = files
+        self._arguments = arguments
+        self._leftovers = leftovers
+
+    def run_and_leave(self) -> NoReturn:
+        """Run the module, then end the process with its exit status."""
+        os._exit(settle(self.run()))
+
+    def run(self) -> SystemExit | None:
+        """Run the module; return the SystemExit that ended it, if one did."""
+        try:
+            prepare(
+                self._request.get("env") or {},  # type: ignore[arg-type]
+                self._request.get("cwd"),  # type: ignore[arg-type]
+                int(self._request.get("nofile") or 0),  # type: ignore[call-overload]
+            )
+            self._run_module()
+        except SystemExit as exit_:
+            return exit_.with_traceback(None)
+        except KeyboardInterrupt:
+            _show_exception()
+            for stream in (sys.stdout, sys.stderr):
+                if _is_open(stream):
+                    stream.flush()
+            signal.signal(signal.SIGINT, signal.SIG_DFL)  # an interpreter dies of the signal, too
+            os.kill(os.getpid(), signal.SIGINT)
+        except BaseException:
+            _show_exception()
+            return SystemExit(1)
+        return None
+
+    def _run_module(self) -> None:
+        """Leave by SystemExit, like any Ansible module."""
+        name = str(self._request["name"])
+        directory = None
+        if RESPAWN in self._files:
+            import tempfile
+
+            directory = os.path.realpath(tempfile.mkdtemp(prefix="ansible_%s_payload_" % name))
+            self._leftovers.add(directory)
+            root = os.path.join(directory, "ansible_%s_payload.zip" % name)
+        else:
+            root = "/tmp/ansible_%s_payload/ansible_%s_payload.zip" % (name, name)  # noqa: S108 - a name, never opened
+        self._importer.use(self._files, root)
         if directory is not None:
-            import shutil
+            self._importer.write_zip(root)
+        sys.argv[:] = [""]
+        sys.path[:] = [root, *(entry for entry in sys.path if entry not in ("", "."))]
+        try:
+            __import__(_LOADER)
+            sys.modules[_LOADER].run_module(
+                json_params=self._arguments,
+                profile=self._request["profile"],
+                module_fqn=self._request["fqn"],
+                modlib_path=root,
+                extensions={},
+            )
+        finally:
+            if directory is not None:
+                import shutil
 
-            shutil.rmtree(directory, ignore_errors=True)
+                shutil.rmtree(directory, ignore_errors=True)
 
 
 def settle(exit_: SystemExit | None, alone: bool = False) -> int:
@@ -172,44 +209,3 @@ def _show_exception() -> None:
     if value is not None:
         value = value.with_traceback(trace)
     sys.excepthook(kind, value, trace)  # type: ignore[arg-type]
-
-
-def run(
-    importer: PayloadImporter,
-    request: dict[str, object],
-    files: dict[str, str],
-    arguments: bytes,
-    leftovers: Leftovers,
-) -> SystemExit | None:
-    """Run a module in this process; return the SystemExit that ended it, if one did."""
-    try:
-        prepare(
-            request.get("env") or {},  # type: ignore[arg-type]
-            request.get("cwd"),  # type: ignore[arg-type]
-            int(request.get("nofile") or 0),  # type: ignore[call-overload]
-        )
-        run_module(importer, request, files, arguments, leftovers)
-    except SystemExit as exit_:
-        return exit_.with_traceback(None)
-    except KeyboardInterrupt:
-        _show_exception()
-        for stream in (sys.stdout, sys.stderr):
-            if _is_open(stream):
-                stream.flush()
-        signal.signal(signal.SIGINT, signal.SIG_DFL)  # an interpreter dies of the signal, too
-        os.kill(os.getpid(), signal.SIGINT)
-    except BaseException:
-        _show_exception()
-        return SystemExit(1)
-    return None
-
-
-def run_and_leave(
-    importer: PayloadImporter,
-    request: dict[str, object],
-    files: dict[str, str],
-    arguments: bytes,
-    leftovers: Leftovers,
-) -> NoReturn:
-    """Run a module in this process and end the process with its exit status."""
-    os._exit(settle(run(importer, request, files, arguments, leftovers)))

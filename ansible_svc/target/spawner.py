@@ -8,6 +8,7 @@ callers or the network.
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import marshal
 import os
@@ -268,17 +269,13 @@ class Zygote:
 
     def close(self) -> None:
         """Close the socket: the zygote kills its runners and ends. Wait for that."""
-        try:
+        with contextlib.suppress(OSError):  # it was gone already
             self._channel.shutdown(socket.SHUT_RDWR)
-        except OSError:
-            sys.exc_info()  # it was gone already
         self._reader.join()
 
     def _write(self, data: bytes) -> None:
-        try:
+        with contextlib.suppress(OSError):  # the reader sees the end and fails everything that waits
             self._channel.sendall(data)
-        except OSError:
-            sys.exc_info()  # the reader sees the end and fails everything that waits
 
     def _read(self) -> None:
         frames = FrameReader()

@@ -25,6 +25,7 @@ Answers:
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import marshal
 import os
@@ -216,7 +217,7 @@ class Zygote:
             sys.excepthook(*sys.exc_info())
             os._exit(1)
         leftovers.watch()
-        runner.run_and_leave(self._importer, header, files, body, leftovers)
+        runner.ModuleRun(self._importer, header, files, body, leftovers).run_and_leave()
 
     def _descriptors(self) -> list[int]:
         """Let go of the selector; return what else this process has open and a child of it must not have."""
@@ -241,10 +242,9 @@ class Zygote:
         self._children.add(int(header["id"]), taken.pid).runner = taken  # type: ignore[call-overload]
         taken.leftovers.clear()
         self._leftovers[int(header["id"])] = taken.pid, taken.leftovers  # type: ignore[call-overload]
-        try:
+        # one that has ended meanwhile: what it ended with is on its way
+        with contextlib.suppress(BrokenPipeError, ConnectionResetError):
             taken.channel.sendall(frames + encode(header, body))
-        except (BrokenPipeError, ConnectionResetError):
-            sys.exc_info()  # it has ended; what it ended with is on its way
 
     def _fork_runner(self, host: object) -> Runner:
         ours, theirs = socket.socketpair()
