@@ -17,3 +17,11 @@ def router_state(router: Any) -> dict[str, int]:
         "streams": len(router._stream_by_id),
         "receivers": len(router._handle_map),
     }
+
+
+def forget_context(router: Any, context: Any) -> None:
+    """Let go of a context that was disconnected and will not come back; mitogen keeps it until the process ends.
+
+    Threads: any; it is done on the broker's, after whatever that does because of the disconnection.
+    """
+    router.broker.defer(router._context_by_id.pop, context.context_id, None)

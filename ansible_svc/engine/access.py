@@ -263,7 +263,8 @@ class Access:
 
     def remove(self, place: Place, path: str) -> None:
         """Have a file or directory removed on a host, without waiting for it."""
-        self._contexts.host(place.identity, place.candidates).notify("remove", path=path)
+        uses = current_run().uses
+        self._contexts.host(place.identity, place.candidates, uses=uses).notify("remove", path=path)
 
     def fetch_file(self, place: Place, path: str, local_path: str) -> None:
         """Copy a file of a host to the controller. Raises as services.files_download.download."""
@@ -313,7 +314,7 @@ class Access:
         """Return a host to send something to, connecting if need be."""
         run = current_run()
         run.mark(CONNECT)
-        host = self._contexts.host(place.identity, place.candidates, run.wait)
+        host = self._contexts.host(place.identity, place.candidates, run.wait, run.uses)
         run.mark(SEND)
         self._report_problems(host, host.facts)
         return host

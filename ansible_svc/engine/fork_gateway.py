@@ -25,6 +25,7 @@ from ansible_svc.engine.access import Access
 from ansible_svc.engine.probe import Span
 from ansible_svc.engine.running import Run, running
 from ansible_svc.errors import Error
+from ansible_svc.services.uses import Uses
 
 _METHODS = frozenset(name for name in vars(Access) if not name.startswith("_"))
 
@@ -92,6 +93,7 @@ class Gateway:
     def __init__(self, access: Access, span: Span | None = None) -> None:
         self._access = access
         self._span = span
+        self._uses = Uses()
         self._end, self.child_end = multiprocessing.Pipe(duplex=True)
         self._requests: queue.SimpleQueue[tuple[Request, Run] | None] = queue.SimpleQueue()
 
@@ -107,14 +109,14 @@ class Gateway:
         return ForkedAccess(self.child_end)
 
     def _receive(self) -> None:
-        run = Run(self._span)
+        run = Run(self._span, uses=self._uses)
         while True:
             try:
                 request = self._end.recv()
             except (EOFError, OSError):
                 break
             run.cancel()
-            run = Run(self._span)
+            run = Run(self._span, uses=self._uses)
             self._requests.put((request, run))
         run.cancel()
         self._requests.put(None)
@@ -130,6 +132,7 @@ class Gateway:
                 except Exception as error:  # every failure is the worker's to handle
                     answer = False, error
                 self._send(number, *answer)
+        self._uses.end()
 
     def _send(self, number: int, succeeded: bool, value: Any) -> None:
         try:

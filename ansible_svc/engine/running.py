@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from ansible_svc.engine.probe import Span
     from ansible_svc.service import Call
     from ansible_svc.services.files import FileOffer
+    from ansible_svc.services.uses import Uses
 
 T = TypeVar("T", covariant=True)
 
@@ -46,6 +47,7 @@ class Run:
     Parameters:
         span: what the probe wants to know of it; None when there is no probe.
         may_leave: whether the task can start anew in a forked worker, see engine/leaving.py.
+        uses: notes the connections that the task works with; None where there is nobody who would end that.
 
     Attributes:
         may_leave: False as soon as something of the task has happened: a host was asked, or an item was told.
@@ -55,8 +57,9 @@ class Run:
     Guarded by ``_lock``: what is waited for, and whether the run was cancelled.
     """
 
-    def __init__(self, span: Span | None = None, *, may_leave: bool = False) -> None:
+    def __init__(self, span: Span | None = None, *, may_leave: bool = False, uses: Uses | None = None) -> None:
         self.span = span
+        self.uses = uses
         self.may_leave = may_leave
         self.offers: dict[str, FileOffer] | None = None
         self._lock = threading.Lock()

@@ -14,6 +14,7 @@ from typing import Any
 from ansible_svc.engine.file_context import FileContext
 from ansible_svc.engine.probe import TEMPLATE, Span
 from ansible_svc.engine.running import BrokenOff, Run, running
+from ansible_svc.services.uses import Uses
 
 Job = Callable[[], None]
 
@@ -118,7 +119,8 @@ class ThreadWorker:
         self._run_task = run_task
         self._on_end = on_end
         self._context = context
-        self._state = Run(span, may_leave=True)
+        self._uses = Uses()
+        self._state = Run(span, may_leave=True, uses=self._uses)
         self._alive = False
         self.worker_queue: Any = None
         self.exitcode: int | None = None
@@ -151,6 +153,8 @@ class ThreadWorker:
         except BaseException:
             self.failure = traceback.format_exc()
             self.exitcode = 1
+        finally:
+            self._uses.end()
 
     def _end(self) -> None:
         self._alive = False

@@ -64,8 +64,8 @@ def _cut(name: str) -> str:
 
 
 def _attempts(contexts: dict[str, int]) -> str:
-    lost = f", {contexts['lost']} lost" if contexts["lost"] else ""
-    return f"{contexts['attempts']} attempts{lost}"
+    ended = "".join(f", {contexts[why]} {why}" for why in ("lost", "closed") if contexts[why])
+    return f"{contexts['attempts']} attempts{ended}"
 
 
 def size(count: int) -> str:

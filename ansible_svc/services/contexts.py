@@ -4,9 +4,9 @@
 
 from __future__ import annotations
 
+import random
 import threading
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,14 +14,17 @@ import mitogen.core
 import mitogen.parent
 import mitogen.sudo
 
+from ansible_svc.compat.router_state import forget_context
 from ansible_svc.errors import Error
 from ansible_svc.names import BECOME_SERVICE
 from ansible_svc.service import Service, born_with_pool, call
 from ansible_svc.services.attempt import Attempt
 from ansible_svc.services.host import Host
+from ansible_svc.services.uses import Link, Uses
 from ansible_svc.target.booting import Boot
 from ansible_svc.transport.archives import Archives, archives
 from ansible_svc.transport.boot import NO_PYTHON, CacheOptions, interpreter_argv
+from ansible_svc.transport.descriptors import room_for
 from ansible_svc.transport.failures import (
     BecomeFailed,
     BecomeTimeout,
@@ -53,32 +56,41 @@ class ContextStatistics:
         attempts: connection attempts made, retries included.
         connected: hosts that are connected now.
         lost: connections that ended before the run did.
+        closed: connections that were closed to make room for others.
     """
 
     attempts: int
     connected: int
     lost: int
+    closed: int
 
 
 class ContextService(Service):
     """Connect to hosts and remember the connections.
 
+    Attributes:
+        cache: where agents keep code; see ``use_cache``.
+        most: how many logins over ssh are to be connected at a time; 0: as many as the limit of open files allows. More
+            are when tasks work with more at the same time.
+
     Threads: any. An attempt runs on a thread of its own, so that whoever waits for it can stop waiting.
-    Guarded by ``_lock``: the table of connections and the counters. Entries leave the table when an attempt fails or
-    the connection is lost, so the next task tries again.
+    Guarded by ``_lock``: the table of links, their users, and the counters. Entries leave the table when an attempt
+    fails or the connection is lost, so the next task tries again.
     """
 
     def __init__(self, router: Any) -> None:
         super().__init__(router)
         self._router = router
         self._lock = threading.Lock()
-        self._hosts: dict[Identity, Future[Host]] = {}
+        self._links: dict[Identity, Link] = {}
         self._attempts = 0
         self._lost = 0
+        self._closed = 0
         self._ended = threading.Event()
         self._archives: Archives | None = None
         self._archives_lock = threading.Lock()
         self.cache = CacheOptions()
+        self.most = 0
 
     def on_shutdown(self) -> None:
         """Let no attempt be made again."""
@@ -94,7 +106,11 @@ class ContextService(Service):
         self._pack()
 
     def host(
-        self, identity: Identity, candidates: Sequence[str], wait: Callable[[Attempt], Host] = Attempt.result
+        self,
+        identity: Identity,
+        candidates: Sequence[str],
+        wait: Callable[[Attempt], Host] = Attempt.result,
+        uses: Uses | None = None,
     ) -> Host:
         """Return the connected host of an identity.
 
@@ -102,68 +118,107 @@ class ContextService(Service):
             identity: where to and as whom.
             candidates: interpreters to look for on the host, in order.
             wait: waits for the attempt if there is one to wait for, and returns its result.
+            uses: those of the task that works with it.
 
         Raises ConnectFailed, BecomeFailed or NoPython (see transport.failures), and whatever wait() raises.
         """
         with self._lock:
-            future = self._hosts.get(identity)
-            ours = future is None
-            if future is None:
-                future = self._hosts[identity] = Future()
+            link = self._links.get(identity)
+            ours = link is None
+            if link is None:
+                link = self._links[identity] = Link(self._lock)
+            if uses is not None:
+                uses.begin(link)
         if ours:
-            attempt = (identity, candidates, future)
+            attempt = (identity, candidates, link)
             threading.Thread(target=self._attempt, args=attempt, name="svc-connect", daemon=True).start()
-        return future.result() if future.done() else wait(Attempt(future))
+        return link.future.result() if link.future.done() else wait(Attempt(link.future))
 
-    def _attempt(self, identity: Identity, candidates: Sequence[str], future: Future[Host]) -> None:
+    def _attempt(self, identity: Identity, candidates: Sequence[str], link: Link) -> None:
         try:
-            host = self._connect(identity, candidates, future)
+            host = self._connect(identity, candidates, link)
         except BaseException as error:
-            self._drop(identity, future)
-            future.set_exception(error)
+            self._drop(identity, link)
+            link.future.set_exception(error)
         else:
-            future.set_result(host)
+            link.future.set_result(host)
 
     def connected(self, identity: Identity) -> Host | None:
         """Return the host of an identity when it is connected already."""
         with self._lock:
-            future = self._hosts.get(identity)
-        return future.result() if future is not None and future.done() and future.exception() is None else None
+            link = self._links.get(identity)
+        return link.host() if link is not None else None
 
     def forget(self, login: SshLogin | LocalLogin) -> None:
         """Disconnect a login and everything that was reached through it; the next task connects anew."""
-        hosts = self._take(lambda identity: identity.login == login)
-        for host in sorted(hosts, key=lambda host: host.identity.become is None):
-            host.context.shutdown(wait=True)
+        with self._lock:
+            hosts = self._take(lambda identity: identity.login == login)
+        self._disconnect(hosts)
 
     def log_out(self, login: SshLogin | LocalLogin, user: str) -> None:
         """Disconnect what has become a user after a login, and wait until its processes are gone from the host."""
-        hosts = self._take(
-            lambda identity: identity.login == login and identity.become is not None and identity.become.user == user
-        )
+        with self._lock:
+            hosts = self._take(
+                lambda identity: (
+                    identity.login == login and identity.become is not None and identity.become.user == user
+                )
+            )
         for host in hosts:
-            host.context.shutdown(wait=True)
+            self._disconnect([host])
             login_host = self.connected(Identity(login))
             if login_host is not None:
                 login_host.call("wait_gone", pid=host.facts["pid"], seconds=_PROCESS_END_S)
 
     def _take(self, wanted: Callable[[Identity], bool]) -> list[Host]:
-        """Take the connected hosts with the wanted identities out of the table."""
-        with self._lock:
-            identities = [identity for identity in self._hosts if wanted(identity)]
-            futures = [self._hosts.pop(identity) for identity in identities]
-        hosts = [future.result() for future in futures if future.done() and future.exception() is None]
+        """Take the links with the wanted identities out of the table; return the hosts that are connected by them.
+
+        The caller holds the lock.
+        """
+        links = [self._links.pop(identity) for identity in list(self._links) if wanted(identity)]
+        hosts = [host for link in links if (host := link.host()) is not None]
         for host in hosts:
             host.alive = False
         return hosts
 
+    def _disconnect(self, hosts: Sequence[Host]) -> None:
+        """Disconnect hosts of one login, those first that were reached through it."""
+        for host in sorted(hosts, key=lambda host: host.identity.become is None):
+            host.context.shutdown(wait=True)
+            forget_context(self._router, host.context)
+
+    def _make_room(self) -> None:
+        """Disconnect logins that no task works with while there are more than there may be."""
+        while hosts := self._surplus():
+            self._disconnect(hosts)
+
+    def _surplus(self) -> list[Host]:
+        """Take an idle login, with what was reached through it, out of the table if there are too many logins.
+
+        Which one is left to chance. Tasks of a play go round all its hosts, so the login that was not used for the
+        longest time is needed next; but the one that was used last may be of a play that goes on.
+        """
+        with self._lock:
+            most = room_for(len(self._links))
+            if self.most:
+                most = min(most, self.most)
+            if len(self._links) <= most:
+                return []
+            logins = {identity.login for identity in self._links if isinstance(identity.login, SshLogin)}
+            busy = {identity.login for identity, link in self._links.items() if link.is_busy()}
+            idle = list(logins - busy)
+            if len(logins) <= most or not idle:
+                return []
+            chosen = random.choice(idle)  # noqa: S311 - nobody gains from guessing it
+            self._closed += 1
+            return self._take(lambda identity: identity.login == chosen)
+
     def context_statistics(self) -> ContextStatistics:
         """Return the counters."""
         with self._lock:
-            connected = sum(1 for future in self._hosts.values() if future.done() and future.exception() is None)
-            return ContextStatistics(self._attempts, connected, self._lost)
+            connected = sum(1 for link in self._links.values() if link.host() is not None)
+            return ContextStatistics(self._attempts, connected, self._lost, self._closed)
 
-    def _connect(self, identity: Identity, candidates: Sequence[str], future: Future[Host]) -> Host:
+    def _connect(self, identity: Identity, candidates: Sequence[str], link: Link) -> Host:
         if identity.become is not None:
             login = self.host(Identity(identity.login), candidates)
             context = self._become(login, identity, candidates)
@@ -179,11 +234,12 @@ class ContextService(Service):
                 unidirectional=True,
             )
         else:
+            self._make_room()
             context = self._ssh_with_retries(identity.login, candidates)
         born_with_pool(context)
         login_host = self.connected(Identity(identity.login)) if identity.become is not None else None
         host = Host(identity, context, context.svc_facts, login_host)
-        mitogen.core.listen(context, "disconnect", lambda: self._on_lost(host, future))
+        mitogen.core.listen(context, "disconnect", lambda: self._on_lost(host, link))
         if self._router.stream_by_id(context.context_id) is None:  # lost before anybody listened
             raise ConnectFailed(f"Connection to {identity.login.host} closed.")
         return host
@@ -219,19 +275,19 @@ class ContextService(Service):
             "cache_bytes": self.cache.size_bytes,
         }
 
-    def _on_lost(self, host: Host, future: Future[Host]) -> None:
+    def _on_lost(self, host: Host, link: Link) -> None:
         with self._lock:
             if not host.alive:
                 return
             host.alive = False
             self._lost += 1
-        self._drop(host.identity, future)
+        self._drop(host.identity, link)
 
-    def _drop(self, identity: Identity, future: Future[Host]) -> None:
+    def _drop(self, identity: Identity, link: Link) -> None:
         """Take an entry out of the table, unless a newer connection has taken its place."""
         with self._lock:
-            if self._hosts.get(identity) is future:
-                del self._hosts[identity]
+            if self._links.get(identity) is link:
+                del self._links[identity]
 
     def _ssh_with_retries(self, login: SshLogin, candidates: Sequence[str]) -> Any:
         """Try as often and with the same pauses as ansible-core's ssh plugin (its _ssh_retry)."""

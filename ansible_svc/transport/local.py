@@ -8,6 +8,7 @@ import sys
 from typing import Any
 
 from ansible_svc.target.booting import BootConnection
+from ansible_svc.transport.descriptors import with_given_limit
 from ansible_svc.transport.process import spawn
 
 
@@ -15,8 +16,8 @@ class LocalConnection(BootConnection):
     """Boot a child context in a session of its own, with this interpreter."""
 
     def create_child(self, args: list[str], **kwargs: Any) -> Any:
-        """Start the child."""
-        return spawn(args)
+        """Start the child, whose modules see the limits that this process was given."""
+        return spawn(with_given_limit(args))
 
     def get_python_argv(self) -> list[str]:
         """Return this interpreter."""

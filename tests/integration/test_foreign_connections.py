@@ -32,4 +32,4 @@ def test_a_connection_plugin_that_nobody_knows(lab: Lab) -> None:
         assert pair.ours.statistics is not None
         tasks, contexts = pair.ours.statistics["tasks"], pair.ours.statistics["contexts"]
         assert tasks["stock"] >= len(TASKS) - 1, tasks
-        assert contexts == {"attempts": HOSTS - 1, "connected": HOSTS - 1, "lost": 0}
+        assert contexts == {"attempts": HOSTS - 1, "connected": HOSTS - 1, "lost": 0, "closed": 0}

@@ -124,7 +124,7 @@ def test_an_action_plugin_of_the_playbooks_own(lab: Lab, book: Book) -> None:
     if CANDIDATE != STOCK:
         # The workers went over the connections of the process that they were forked from.
         assert pair.ours.statistics is not None
-        assert pair.ours.statistics["contexts"] == {"attempts": HOSTS, "connected": HOSTS, "lost": 0}
+        assert pair.ours.statistics["contexts"] == {"attempts": HOSTS, "connected": HOSTS, "lost": 0, "closed": 0}
     for result in pair.ours.run.results(task="Foo all"):
         told = result["result"]
         # On a terminal, as ansible-core runs such commands.

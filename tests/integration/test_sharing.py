@@ -43,7 +43,7 @@ def test_modules_are_built_once_and_files_are_read_once(lab: Lab, files: tuple[P
     # Each host pinged twice and ran a command twice, beside what copy and file needed.
     assert modules["used"] >= 2 * 2 * HOSTS
     assert _part(outcome, "files")["read"] == len(files)
-    assert _part(outcome, "contexts") == {"attempts": HOSTS, "connected": HOSTS, "lost": 0}
+    assert _part(outcome, "contexts") == {"attempts": HOSTS, "connected": HOSTS, "lost": 0, "closed": 0}
     for host in lab.hosts(HOSTS):
         for path in files:
             assert (host.workdir / path.name).read_bytes() == path.read_bytes()

@@ -157,9 +157,13 @@ def run(
     env: Mapping[str, str] | None = None,
     timeout_s: float = 120,
     sections: Mapping[str, Mapping[str, object]] | None = None,
+    command: Sequence[str] = (),
     **defaults: object,
 ) -> Outcome:
-    """Run book once under strategy, with empty working directories; defaults and sections go to ansible.cfg."""
+    """Run book once under strategy, with empty working directories; defaults and sections go to ansible.cfg.
+
+    command: see Lab.run_playbook.
+    """
     begin_afresh(lab)
     cfg = lab.ansible_cfg(strategy=strategy, pipelining=True, sections=sections, **defaults)  # type: ignore[arg-type]
     statistics_path = cfg.with_suffix(".stats.json")
@@ -170,6 +174,7 @@ def run(
         extra_args=args,
         env={"ANSIBLE_SVC_STATS_FILE": str(statistics_path), **(env or {})},
         timeout_s=timeout_s,
+        command=command,
     )
     if strategy == STOCK:
         remove_leftovers(lab)

@@ -69,6 +69,20 @@ options:
         key: runners
     env:
       - name: ANSIBLE_SVC_RUNNERS
+  connections:
+    description:
+      - How many hosts are to stay connected over ssh from one task to the next. Each takes an ssh client, some files
+        that C(ansible-playbook) has open, and about two megabytes of the controller's memory.
+      - Where a run has more hosts, those that no task works with are disconnected to make room for others, and connected
+        again for their next task.
+      - V(0) is as many as the limit of open files allows. It is raised as far as it may be when there are too many hosts for it.
+    type: int
+    default: 1000
+    ini:
+      - section: svc
+        key: connections
+    env:
+      - name: ANSIBLE_SVC_CONNECTIONS
   cache:
     description:
       - Whether agents keep the code of modules, and their own, in a directory on the managed hosts, so that the next run need not send it.

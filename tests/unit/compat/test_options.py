@@ -69,6 +69,7 @@ def test_our_strategies_have_the_same_options(plugin: object, monkeypatch: pytes
         "thread_actions": [],
         "thread_lookups": [],
         "runners": "reuse",
+        "connections": 1000,
         "cache": True,
         "cache_dir": "~/.cache/ansible_svc",
         "cache_size": 128,

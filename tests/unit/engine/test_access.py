@@ -77,7 +77,7 @@ class FakeContexts:
         self._host = host
         self.forgotten: list[Any] = []
 
-    def host(self, identity: Any, candidates: Any, wait: object = None) -> FakeHost:
+    def host(self, identity: Any, candidates: Any, wait: object = None, uses: object = None) -> FakeHost:
         assert (identity, candidates) == (PLACE.identity, PLACE.candidates)
         return self._host
 

@@ -17,6 +17,7 @@ from ansible_svc.engine.access import Finished, Place
 from ansible_svc.engine.fork_gateway import ForkedAccess, Gateway
 from ansible_svc.engine.running import current_run
 from ansible_svc.errors import CancelledError, DisconnectedError, Error, RemoteError, remote_error_class
+from ansible_svc.services.uses import Link
 from ansible_svc.transport.failures import BecomeFailed, ConnectFailed, NoPython, PasswordWrong
 from ansible_svc.transport.identity import Identity, LocalLogin, SshLogin, Sudo
 from tests.unit.engine.conftest import PATIENCE_S, FakeCall
@@ -91,6 +92,23 @@ def test_large_arguments_and_results(worker: Worker) -> None:
 def test_one_call_after_the_other(worker: Worker) -> None:
     worker.parent.does = lambda name, path: f"{name} {path}"
     assert [worker.access.bundle("x", str(number)) for number in range(50)] == [f"x {number}" for number in range(50)]
+
+
+def test_what_is_used_is_kept_from_call_to_call_until_the_worker_has_gone(worker: Worker) -> None:
+    link = Link(threading.Lock())
+
+    def use(*args: Any) -> int:
+        uses = current_run().uses
+        assert uses is not None
+        with link.lock:
+            uses.begin(link)
+        return link.users
+
+    worker.parent.does = use
+    assert [worker.access.facts(PLACE) for _ in range(2)] == [1, 1]
+    assert link.users == 1
+    worker.go()
+    assert link.users == 0
 
 
 @pytest.mark.parametrize("name", ["_host", "no_such_method", "__class_getitem__", "_pool"])

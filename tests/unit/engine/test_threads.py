@@ -13,6 +13,7 @@ import pytest
 from ansible_svc.engine.running import current_run
 from ansible_svc.engine.threads import TaskThreads, ThreadWorker
 from ansible_svc.errors import CancelledError
+from ansible_svc.services.uses import Link
 from tests.unit.engine.conftest import PATIENCE_S, FakeCall
 
 
@@ -139,6 +140,27 @@ def test_a_worker_that_ended_well(threads: TaskThreads) -> None:
     assert seen == [True]
     assert (worker.is_alive(), worker.exitcode, worker.failure, worker.pid) == (False, None, "", None)
     worker.close()
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_a_worker_keeps_what_it_uses_until_its_end(threads: TaskThreads, fails: bool) -> None:
+    ended = threading.Event()
+    link = Link(threading.Lock())
+    users: list[int] = []
+
+    def use() -> None:
+        uses = current_run().uses
+        assert uses is not None
+        for _ in range(2):
+            with link.lock:
+                uses.begin(link)
+            users.append(link.users)
+        if fails:
+            raise ValueError("why")
+
+    run(threads, a_worker(use, ended.set), ended)
+    assert users == [1, 1]
+    assert link.users == 0
 
 
 @pytest.mark.parametrize(

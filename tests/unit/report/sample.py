@@ -13,7 +13,7 @@ STATISTICS: dict[str, Any] = {
     "tasks": {"native": 3, "forked": 1, "stock": 0, "reasons": {"it is pause": 1}},
     "modules": {"built": 2, "used": 3, "names": {}, "packs": 1, "pack_bytes": 9},
     "files": {"read": 1, "served": 2, "pushed": 2, "bytes_read": 5, "bytes_served": 0, "refused": 0},
-    "contexts": {"attempts": 3, "connected": 2, "lost": 1},
+    "contexts": {"attempts": 3, "connected": 2, "lost": 1, "closed": 4},
     "bytes_sent": 1_234_567,
     "round_trips": 4,
     "threads": 2,

@@ -43,7 +43,7 @@ def test_table() -> None:
         "run         3.00 s   2 tasks, 4 host-tasks",
         "ran         3 native, 1 forked, 0 stock",
         "            1 forked: it is pause",
-        "connections 2   3 attempts, 1 lost",
+        "connections 2   3 attempts, 1 lost, 4 closed",
         "round trips 4   1.2 MB sent",
         "modules     2 built   shared by 3 runs",
         "files       1 read   delivered 2 times",

@@ -15,10 +15,11 @@ import pytest
 
 from ansible_svc.errors import CancelledError, DeadlineExceededError
 from ansible_svc.names import BECOME_SERVICE
-from ansible_svc.services import contexts
+from ansible_svc.services import contexts, uses
 from ansible_svc.services.attempt import Attempt
 from ansible_svc.services.contexts import ContextService
 from ansible_svc.services.host import Host
+from ansible_svc.services.uses import Uses
 from ansible_svc.transport.archives import Archive, Archives
 from ansible_svc.transport.boot import NO_PYTHON
 from ansible_svc.transport.failures import (
@@ -107,9 +108,13 @@ class Stage:
         self.born: list[Context] = []
         monkeypatch.setattr(contexts, "call", self._call)
         monkeypatch.setattr(contexts, "born_with_pool", self.born.append)
+        self.forgotten: list[Context] = []
+        monkeypatch.setattr(contexts, "forget_context", lambda router, context: self.forgotten.append(context))
         monkeypatch.setattr(contexts, "archives", lambda directory: ARCHIVES)
         self.waiters = threading.Semaphore(0)
-        monkeypatch.setattr(contexts, "Future", lambda: TellingFuture(self.waiters))
+        monkeypatch.setattr(uses, "Future", lambda: TellingFuture(self.waiters))
+        monkeypatch.setattr(contexts, "room_for", lambda count: min(count, self.room))
+        self.room = 1000
         self.service = ContextService(self.router)
         monkeypatch.setattr(self.service._ended, "wait", self._pause)
 
@@ -469,3 +474,71 @@ def test_no_attempt_follows_the_end(stage: Stage) -> None:
     with pytest.raises(ConnectFailed, match="one"):
         stage.host(identity)
     assert len(stage.router.connected) == 1
+
+
+# more hosts than may be connected at a time
+
+
+def _hosts(count: int) -> list[Identity]:
+    return [Identity(SshLogin(host=f"h{number}", argv=("ssh", f"h{number}"), password=None)) for number in range(count)]
+
+
+def test_an_idle_login_makes_room(stage: Stage) -> None:
+    first, second, third = _hosts(3)
+    stage.service.most = 2
+    connected = [stage.host(first), stage.host(second)]
+    assert stage.service.context_statistics().closed == 0
+    stage.host(third)
+    statistics = stage.service.context_statistics()
+    assert (statistics.connected, statistics.closed, statistics.lost) == (2, 1, 0)
+    gone = [host for host in connected if not host.alive]
+    assert stage.forgotten == [host.context for host in gone]
+    assert [host.context.shut_down for host in connected].count(1) == len(gone) == 1
+    assert stage.service.connected(gone[0].identity) is None
+    assert stage.host(gone[0].identity) is not gone[0], "its next task connects anew"
+
+
+def test_what_a_task_works_with_stays_connected(stage: Stage) -> None:
+    """Also when nothing else can make room: then there are more than there may be."""
+    first, second, third = _hosts(3)
+    stage.service.most = 1
+    working = Uses()
+    held = [stage.service.host(identity, ["python3"], uses=working) for identity in (first, second, first)]
+    stage.host(third)
+    assert all(host.alive for host in held)
+    assert stage.service.context_statistics().connected == 3
+    working.end()
+    stage.host(_hosts(4)[3])
+    statistics = stage.service.context_statistics()
+    assert (statistics.connected, statistics.closed) == (1, 3)
+
+
+def test_a_login_stays_while_a_task_works_as_somebody_else_there(stage: Stage) -> None:
+    stage.service.most = 1
+    working = Uses()
+    root = stage.service.host(ROOT, ["python3"], uses=working)
+    other, another = _hosts(2)
+    stage.host(other)
+    assert root.alive
+    assert stage.service.connected(WEB) is not None
+    working.end()
+    stage.host(another)
+    assert not root.alive
+    assert stage.service.connected(WEB) is None
+    assert [context.shut_down for context in stage.router.contexts] == [1, 1, 1, 0]
+    assert stage.service.context_statistics().closed == 2, "connections, not users"
+
+
+def test_the_controller_itself_takes_no_room(stage: Stage) -> None:
+    stage.service.most = 1
+    local = stage.host(Identity(LocalLogin()))
+    assert stage.host().alive
+    assert local.alive
+
+
+def test_the_limit_of_open_files_counts_as_well(stage: Stage) -> None:
+    stage.room = 2
+    for identity in _hosts(4):
+        stage.host(identity)
+    statistics = stage.service.context_statistics()
+    assert (statistics.connected, statistics.closed) == (2, 2)
