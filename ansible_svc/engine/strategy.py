@@ -16,6 +16,7 @@ from ansible._internal._templating._engine import TemplateEngine
 from ansible.errors import AnsibleError
 from ansible.utils.display import Display
 
+from ansible_svc.compat.meta_tasks import taking_plugins_from
 from ansible_svc.compat.options import options_of
 from ansible_svc.compat.task_context import task_context
 from ansible_svc.compat.task_run import TaskSpec, run_task
@@ -90,6 +91,11 @@ class NativeStrategy(Mixin):
         """
         iterator._play.strategy = self.svc_name.removeprefix("svc_")
         return super().run(iterator, play_context)
+
+    def _execute_meta(self, task: Any, play_context: Any, iterator: Any, target_host: Any) -> Any:
+        """Carry out a meta task; the connection that one of them resets is ours."""
+        with taking_plugins_from(self._svc.loaders):
+            return super()._execute_meta(task, play_context, iterator, target_host)
 
     # queueing
 

@@ -37,6 +37,7 @@ from ansible_svc.transport.failures import (
 )
 from ansible_svc.transport.identity import Identity, LocalLogin, SshLogin, Sudo
 from ansible_svc.transport.local import LocalConnection
+from ansible_svc.transport.process import end_client
 from ansible_svc.transport.ssh import HOST_KEY_QUESTION, SshConnection
 
 # Of which packages services may be activated on a host, and how many threads its Pool has.
@@ -44,6 +45,7 @@ _ACTIVATED = ("ansible_svc",)
 _AGENT_THREADS = 4
 _BOOT_TIMEOUT_S = 60.0
 _PROCESS_END_S = 10
+_FAREWELL_S = 3.0
 _EOF_PREFIX = "EOF on stream; last 100 lines received:\n"
 _LONGEST_PAUSE_S = 30
 
@@ -167,7 +169,12 @@ class ContextService(Service):
             self._disconnect([host])
             login_host = self.connected(Identity(login))
             if login_host is not None:
-                login_host.call("wait_gone", pid=host.facts["pid"], seconds=_PROCESS_END_S)
+                login_host.call(
+                    "wait_gone",
+                    timeout_s=_PROCESS_END_S + _FAREWELL_S,
+                    pid=host.facts["pid"],
+                    seconds=_PROCESS_END_S,
+                )
 
     def _take(self, wanted: Callable[[Identity], bool]) -> list[Host]:
         """Take the links with the wanted identities out of the table; return the hosts that are connected by them.
@@ -181,9 +188,17 @@ class ContextService(Service):
         return hosts
 
     def _disconnect(self, hosts: Sequence[Host]) -> None:
-        """Disconnect hosts of one login, those first that were reached through it."""
+        """Disconnect hosts of one login, those first that were reached through it.
+
+        A host that does not answer, because it is being rebooted or its network is gone, is not waited for: its ssh
+        client is ended.
+        """
         for host in sorted(hosts, key=lambda host: host.identity.become is None):
-            host.context.shutdown(wait=True)
+            farewell = host.context.shutdown(wait=False)
+            try:
+                farewell.get(timeout=_FAREWELL_S)
+            except mitogen.core.TimeoutError:
+                end_client(self._router, host.context)
             forget_context(self._router, host.context)
 
     def _make_room(self) -> None:

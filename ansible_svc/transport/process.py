@@ -5,8 +5,10 @@
 from __future__ import annotations
 
 import os
+import signal
 import socket
 import subprocess
+from typing import Any
 
 import mitogen.parent
 
@@ -49,3 +51,10 @@ def spawn(args: list[str]) -> mitogen.parent.PopenProcess:
     stdin = open(ours.detach(), "r+b", buffering=0)  # noqa: SIM115 - mitogen closes it
     stdout = open(os.dup(stdin.fileno()), "r+b", buffering=0)  # noqa: SIM115
     return mitogen.parent.PopenProcess(proc=process, stdin=stdin, stdout=stdout, stderr=process.stderr)
+
+
+def end_client(router: Any, context: Any) -> None:
+    """End the process that a context is connected by; nothing happens when it has none of its own, or no longer."""
+    stream = router.stream_by_id(context.context_id)
+    if stream is not None and stream.protocol.remote_id == context.context_id:
+        stream.conn.proc.send_signal(signal.SIGTERM)

@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from tests.integration.twin import BOTH, CANDIDATE, NORMALISER, Pair, both, inventory, run
+from tests.integration.twin import BOTH, CANDIDATE, NORMALISER, STOCK, Pair, both, inventory, run
 from tests.lab import Lab
 
 LIMIT_S = 60
@@ -108,6 +108,46 @@ def test_all_options(odd_hosts: Pair) -> None:
     odd_hosts.assert_native()
     odd_hosts.assert_same_files()
     assert odd_hosts.ours.run.rc == odd_hosts.stock.run.rc
+
+
+def test_a_reset_with_any_option_is_of_the_connection_that_tasks_have(lab: Lab, tmp_path: Path) -> None:
+    _needs_accounts(lab)
+    words = {"HOSTS": str(lab.sshd.known_hosts), "FORWARD": _forwarder(tmp_path)}
+    hosts = {name: _fill(options, words) for name, options in zip(_names(), OPTIONS.values(), strict=True)}
+    ping = {"name": "Reach", "ansible.builtin.ping": None}
+    book = _play([ping, {"name": "Reset", "ansible.builtin.meta": "reset_connection"}, ping])
+
+    outcome = run(lab, CANDIDATE, book, inventory(lab, len(OPTIONS), hosts), timeout_s=LIMIT_S, forks=len(OPTIONS))
+
+    assert outcome.run.rc == 0, outcome.run
+    if CANDIDATE != STOCK:
+        assert outcome.statistics is not None
+        # Some options make the same login. The controller itself is never reset.
+        contexts = outcome.statistics["contexts"]
+        assert contexts["connected"] > len(OPTIONS) / 2, contexts
+        assert (contexts["attempts"], contexts["lost"]) == (2 * contexts["connected"] - 1, 0), contexts
+
+
+def test_a_user_is_in_a_new_group_after_a_reset(lab: Lab) -> None:
+    """What reset_connection is used for most."""
+    _needs_accounts(lab)
+    look = {"ansible.builtin.command": "id -Gn", "changed_when": False}
+    local = {"delegate_to": "localhost", "changed_when": False}
+    book = _play(
+        [
+            {"name": "Before", **look},
+            {"name": "Add", "ansible.builtin.command": "gpasswd -a svclab2 games", **local},
+            {"name": "As before", **look},
+            {"name": "Reset", "ansible.builtin.meta": "reset_connection"},
+            {"name": "After", **look},
+            {"name": "Remove", "ansible.builtin.command": "gpasswd -d svclab2 games", **local},
+        ]
+    )
+    pair = both(lab, book, inventory(lab, 1, ansible_user="svclab2"), timeout_s=LIMIT_S)
+
+    pair.assert_equal()
+    groups = {event["task"]: event["result"]["stdout"].split() for event in pair.ours.run.results()}
+    assert ["games" in groups[task] for task in ("Before", "As before", "After")] == [False, False, True], groups
 
 
 @pytest.mark.parametrize(

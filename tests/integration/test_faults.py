@@ -5,13 +5,15 @@
 from __future__ import annotations
 
 import collections
+import os
+import signal
 import threading
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.integration.twin import BOTH, Outcome, Pair, both, inventory, run
+from tests.integration.twin import BOTH, CANDIDATE, Outcome, Pair, both, inventory, run
 from tests.lab import Lab, processes
 
 HOSTS = 10
@@ -99,6 +101,25 @@ def test_a_host_that_comes_back(lab: Lab, strategy: str) -> None:
     assert [event["event"] for event in outcome.run.results(task="Cut", host="host02")] == ["runner_unreachable"]
     assert [event["result"]["stdout"] for event in outcome.run.results(task="After")] == ["after"] * 2
     outcome.assert_native()
+
+
+@pytest.mark.parametrize("strategy", BOTH)
+def test_a_connection_to_a_host_that_has_stopped_is_reset(lab: Lab, strategy: str) -> None:
+    """As after a reboot that nobody was told of: the line is open, and nobody is there."""
+    tasks = [*_until_it_stops(lab), {"name": "Reset", "ansible.builtin.meta": "reset_connection"}, _AFTER]
+
+    outcome = _run_and_stop(lab, strategy, tasks)
+
+    assert outcome.run.rc == 0, outcome.run
+    assert [event["result"]["stdout"] for event in outcome.run.results(task="After")] == ["after"]
+
+
+def test_a_run_ends_although_a_host_has_stopped(lab: Lab) -> None:
+    outcome = _run_and_stop(lab, CANDIDATE, _until_it_stops(lab))
+
+    assert outcome.run.rc == 0, outcome.run
+    clients = [process for process in lab.processes() if process.name == "ssh"]
+    assert clients == [], "an ssh client outlived its run"
 
 
 def test_several_faults_at_once(lab: Lab) -> None:
@@ -220,6 +241,48 @@ def _run_and_cut(
         cutter.stop()
     assert cutter.cut == set(commands), f"never seen: {set(commands) - cutter.cut}\n{outcome.run}"
     return outcome, cutter.orphans
+
+
+_AFTER = {"name": "After", "ansible.builtin.command": "echo after", "changed_when": False}
+
+
+def _until_it_stops(lab: Lab) -> list[dict[str, Any]]:
+    """Return tasks after which the host's connection has stopped, given that _run_and_stop runs them."""
+    asked, stopped = (str(lab.directory / "shared" / name) for name in ("asked", "stopped"))
+    return [
+        {"name": "Before", "ansible.builtin.command": "echo before", "changed_when": False},
+        {"name": "Ask", "ansible.builtin.copy": {"content": "", "dest": asked}, "delegate_to": "localhost"},
+        {"name": "Wait", "ansible.builtin.wait_for": {"path": stopped, "timeout": 30}, "delegate_to": "localhost"},
+    ]
+
+
+def _run_and_stop(lab: Lab, strategy: str, tasks: list[dict[str, Any]]) -> Outcome:
+    """Run tasks for one host, whose sessions stop (SIGSTOP) when it is asked for; they get killed afterwards."""
+    hosts = inventory(lab, 1)
+    asked, stopped = (lab.directory / "shared" / name for name in ("asked", "stopped"))
+    asked.unlink(missing_ok=True)
+    over = threading.Event()
+    sessions: list[processes.Process] = []
+
+    def stop() -> None:
+        while not asked.exists():
+            if over.wait(0.05):
+                return
+        sessions.extend(lab.sshd.sessions())
+        for process in sessions:
+            os.kill(process.pid, signal.SIGSTOP)
+        stopped.touch()
+
+    stopper = threading.Thread(target=stop, name="stopper")
+    stopper.start()
+    try:
+        outcome = run(lab, strategy, _play(tasks), hosts, timeout_s=LIMIT_S)
+    finally:
+        over.set()
+        stopper.join()
+        processes.end(sessions, grace_s=0)
+    assert sessions, "there was nothing to be stopped"
+    return outcome
 
 
 class _Cutter(threading.Thread):

@@ -42,17 +42,33 @@ ARCHIVES = Archives("first stage", Archive("digest-1", b"packed-1"), Archive("di
 EOF = "EOF on stream; last 100 lines received:\n"
 
 
+class Farewell:
+    """Be what mitogen waits with for the end of a context."""
+
+    def __init__(self, answers: bool) -> None:
+        self._answers = answers
+
+    def get(self, timeout: float) -> None:
+        if not self._answers:
+            raise mitogen.core.TimeoutError
+
+
 class Context:
-    """Be a mitogen context."""
+    """Be a mitogen context; without answers, one whose host has stopped."""
+
+    answers = True
 
     def __init__(self, number: int) -> None:
         self.context_id = number
         self.shut_down = 0
         self.svc_facts = {"python": "/usr/bin/python3", "pid": number, "warm": False}
 
-    def shutdown(self, wait: bool = False) -> None:
+    def shutdown(self, wait: bool) -> Farewell:
+        assert not wait, "it may never answer"
         self.shut_down += 1
-        mitogen.core.fire(self, "disconnect")
+        if self.answers:
+            mitogen.core.fire(self, "disconnect")
+        return Farewell(self.answers)
 
 
 class Router:
@@ -109,6 +125,8 @@ class Stage:
         monkeypatch.setattr(contexts, "call", self._call)
         monkeypatch.setattr(contexts, "born_with_pool", self.born.append)
         self.forgotten: list[Context] = []
+        self.clients_ended: list[Context] = []
+        monkeypatch.setattr(contexts, "end_client", lambda router, context: self.clients_ended.append(context))
         monkeypatch.setattr(contexts, "forget_context", lambda router, context: self.forgotten.append(context))
         monkeypatch.setattr(contexts, "archives", lambda directory: ARCHIVES)
         self.waiters = threading.Semaphore(0)
@@ -411,6 +429,15 @@ def test_log_out_ends_a_become_user_and_waits_for_its_processes(stage: Stage, mo
     assert stage.service.connected(ROOT) is None
     stage.service.log_out(LOGIN, "nobody")
     assert len(asked) == 1
+
+
+def test_a_host_that_does_not_answer_is_not_waited_for(stage: Stage) -> None:
+    root, login = stage.host(ROOT), stage.host()
+    login.context.answers = False
+    stage.service.forget(LOGIN)
+    assert stage.clients_ended == [login.context]
+    assert stage.forgotten == [root.context, login.context]
+    assert stage.host() is not login
 
 
 def test_forget_of_what_is_not_there_does_nothing(stage: Stage) -> None:
