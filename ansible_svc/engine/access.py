@@ -148,12 +148,30 @@ class Access:
         prepare().
         """
         host = self._host(place)
+        self._modules.count_use(call.path)
+        answer = self._run_on(host, call, before, then)
+        if "outdated" in answer:
+            host = self._renewed(place, host)
+            answer = self._run_on(host, call, before, then, anyway=True)
+        self._report_problems(host, answer)
+        if "unusable" in answer:
+            return str(answer["unusable"])
+        followed = None
+        if "followed" in answer:
+            self._modules.count_use(then[answer["followed"]].call.path)
+            second = answer["then"]
+            if "unusable" not in second:
+                followed = answer["followed"], Finished(second["rc"], second["out"], second["err"])
+        return Finished(answer["rc"], answer["out"], answer["err"], followed)
+
+    def _run_on(
+        self, host: Host, call: ModuleCall, before: Sequence[Preparation], then: Sequence[Step], **more: Any
+    ) -> dict[str, Any]:
+        """Have an agent run a module, and give it what it lacks for that; return its answer."""
         bundle = call.bundle
         bundles = list({made.name: made for made in (bundle, *(step.call.bundle for step in then))}.values())
-        self._modules.count_use(call.path)
         with contextlib.ExitStack() as stack:
             wired = stack.enter_context(self._wired(host, before))
-            more: dict[str, Any] = {}
             if then:
                 more["then"] = [
                     {
@@ -169,7 +187,7 @@ class Access:
                 digests = list(dict.fromkeys(digest for made in bundles for digest in host.lacks(made)))
                 pack = self._modules.pack(digests) if digests else b""
                 self._count("bytes_sent", len(pack) + len(call.arguments))
-                answer = self._ask(
+                answer: dict[str, Any] = self._ask(
                     host,
                     "run_module",
                     bundle=bundle.name,
@@ -183,21 +201,18 @@ class Access:
                 if "missing" not in answer:
                     break
                 if set(answer["missing"]) <= set(digests):
-                    raise RuntimeError(f"the agent on {place.identity.login.host} refuses bundle {bundle.name}")
+                    raise RuntimeError(f"the agent on {host.identity.login.host} refuses bundle {bundle.name}")
                 for made in bundles:
                     host.forgot(made, answer["missing"])
-        for made in bundles:
-            host.holds(made)
-        self._report_problems(host, answer)
-        if "unusable" in answer:
-            return str(answer["unusable"])
-        followed = None
-        if "followed" in answer:
-            self._modules.count_use(then[answer["followed"]].call.path)
-            second = answer["then"]
-            if "unusable" not in second:
-                followed = answer["followed"], Finished(second["rc"], second["out"], second["err"])
-        return Finished(answer["rc"], answer["out"], answer["err"], followed)
+        if "outdated" not in answer:
+            for made in bundles:
+                host.holds(made)
+        return answer
+
+    def _renewed(self, place: Place, host: Host) -> Host:
+        """Return a new connection to the place of a host whose session is outdated."""
+        self._contexts.renew(host)
+        return self._host(place)
 
     def exec_command(
         self,
@@ -209,12 +224,15 @@ class Access:
         before: Sequence[Preparation] = (),
     ) -> Finished:
         """Run a command on a host after some preparations. Raises as prepare()."""
-        host = self._host(place)
         self._count("bytes_sent", len(stdin))
+        command: dict[str, Any] = {"argv": list(argv), "stdin": stdin, "cwd": directory, "env": {}, "pty": terminal}
+        host = self._host(place)
         with self._wired(host, before) as wired:
-            answer = self._ask(
-                host, "exec_command", argv=list(argv), stdin=stdin, cwd=directory, env={}, pty=terminal, before=wired
-            )
+            answer = self._ask(host, "exec_command", **command, before=wired)
+        if "outdated" in answer:
+            host = self._renewed(place, host)
+            with self._wired(host, before) as wired:
+                answer = self._ask(host, "exec_command", **command, before=wired, anyway=True)
         return Finished(answer["rc"], answer["out"], answer["err"])
 
     def cache(self, place: Place, clear: bool) -> dict[str, Any]:

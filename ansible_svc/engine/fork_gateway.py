@@ -25,7 +25,7 @@ from ansible_svc.engine.access import Access
 from ansible_svc.engine.probe import Span
 from ansible_svc.engine.running import Run, running
 from ansible_svc.errors import Error
-from ansible_svc.services.uses import Uses
+from ansible_svc.services.links import Uses
 
 _METHODS = frozenset(name for name in vars(Access) if not name.startswith("_"))
 

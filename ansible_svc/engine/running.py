@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from ansible_svc.engine.probe import Span
     from ansible_svc.service import Call
     from ansible_svc.services.files import FileOffer
-    from ansible_svc.services.uses import Uses
+    from ansible_svc.services.links import Uses
 
 T = TypeVar("T", covariant=True)
 

@@ -14,7 +14,7 @@ from typing import Any
 from ansible_svc.engine.file_context import FileContext
 from ansible_svc.engine.probe import TEMPLATE, Span
 from ansible_svc.engine.running import BrokenOff, Run, running
-from ansible_svc.services.uses import Uses
+from ansible_svc.services.links import Uses
 
 Job = Callable[[], None]
 

@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import random
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -20,11 +19,11 @@ from ansible_svc.names import BECOME_SERVICE
 from ansible_svc.service import Service, born_with_pool, call
 from ansible_svc.services.attempt import Attempt
 from ansible_svc.services.host import Host
-from ansible_svc.services.uses import Link, Uses
+from ansible_svc.services.links import Link, Links, Uses
 from ansible_svc.target.booting import Boot
+from ansible_svc.target.session import SSH, SUDO
 from ansible_svc.transport.archives import Archives, archives
 from ansible_svc.transport.boot import NO_PYTHON, CacheOptions, interpreter_argv
-from ansible_svc.transport.descriptors import room_for
 from ansible_svc.transport.failures import (
     BecomeFailed,
     BecomeTimeout,
@@ -76,15 +75,15 @@ class ContextService(Service):
             are when tasks work with more at the same time.
 
     Threads: any. An attempt runs on a thread of its own, so that whoever waits for it can stop waiting.
-    Guarded by ``_lock``: the table of links, their users, and the counters. Entries leave the table when an attempt
-    fails or the connection is lost, so the next task tries again.
+    Guarded by ``_lock``: the counters. Links are forgotten when an attempt fails or the connection is lost, so the next
+    task tries again.
     """
 
     def __init__(self, router: Any) -> None:
         super().__init__(router)
         self._router = router
         self._lock = threading.Lock()
-        self._links: dict[Identity, Link] = {}
+        self._links = Links()
         self._attempts = 0
         self._lost = 0
         self._closed = 0
@@ -124,47 +123,35 @@ class ContextService(Service):
 
         Raises ConnectFailed, BecomeFailed or NoPython (see transport.failures), and whatever wait() raises.
         """
-        with self._lock:
-            link = self._links.get(identity)
-            ours = link is None
-            if link is None:
-                link = self._links[identity] = Link(self._lock)
-            if uses is not None:
-                uses.begin(link)
-        if ours:
+        link, new = self._links.claim(identity, uses)
+        if new:
             attempt = (identity, candidates, link)
             threading.Thread(target=self._attempt, args=attempt, name="svc-connect", daemon=True).start()
         return link.future.result() if link.future.done() else wait(Attempt(link.future))
 
     def _attempt(self, identity: Identity, candidates: Sequence[str], link: Link) -> None:
         try:
+            self._close_outdated()
             host = self._connect(identity, candidates, link)
         except BaseException as error:
-            self._drop(identity, link)
+            self._links.drop(identity, link)
             link.future.set_exception(error)
         else:
             link.future.set_result(host)
 
     def connected(self, identity: Identity) -> Host | None:
         """Return the host of an identity when it is connected already."""
-        with self._lock:
-            link = self._links.get(identity)
-        return link.host() if link is not None else None
+        return self._links.connected(identity)
 
     def forget(self, login: SshLogin | LocalLogin) -> None:
         """Disconnect a login and everything that was reached through it; the next task connects anew."""
-        with self._lock:
-            hosts = self._take(lambda identity: identity.login == login)
-        self._disconnect(hosts)
+        self._disconnect(self._links.take(lambda identity: identity.login == login))
 
     def log_out(self, login: SshLogin | LocalLogin, user: str) -> None:
         """Disconnect what has become a user after a login, and wait until its processes are gone from the host."""
-        with self._lock:
-            hosts = self._take(
-                lambda identity: (
-                    identity.login == login and identity.become is not None and identity.become.user == user
-                )
-            )
+        hosts = self._links.take(
+            lambda identity: identity.login == login and identity.become is not None and identity.become.user == user
+        )
         for host in hosts:
             self._disconnect([host])
             login_host = self.connected(Identity(login))
@@ -176,16 +163,13 @@ class ContextService(Service):
                     seconds=_PROCESS_END_S,
                 )
 
-    def _take(self, wanted: Callable[[Identity], bool]) -> list[Host]:
-        """Take the links with the wanted identities out of the table; return the hosts that are connected by them.
+    def renew(self, host: Host) -> None:
+        """Have the next who asks for a host's identity get a new connection; see target/session.py.
 
-        The caller holds the lock.
+        The old one is closed when no task works with it, and nothing that was reached through it is connected any
+        longer.
         """
-        links = [self._links.pop(identity) for identity in list(self._links) if wanted(identity)]
-        hosts = [host for link in links if (host := link.host()) is not None]
-        for host in hosts:
-            host.alive = False
-        return hosts
+        self._links.outdate(host)
 
     def _disconnect(self, hosts: Sequence[Host]) -> None:
         """Disconnect hosts of one login, those first that were reached through it.
@@ -201,36 +185,21 @@ class ContextService(Service):
                 end_client(self._router, host.context)
             forget_context(self._router, host.context)
 
-    def _make_room(self) -> None:
-        """Disconnect logins that no task works with while there are more than there may be."""
-        while hosts := self._surplus():
+    def _close_outdated(self) -> None:
+        while hosts := self._links.take_outdated():
             self._disconnect(hosts)
 
-    def _surplus(self) -> list[Host]:
-        """Take an idle login, with what was reached through it, out of the table if there are too many logins.
-
-        Which one is left to chance. Tasks of a play go round all its hosts, so the login that was not used for the
-        longest time is needed next; but the one that was used last may be of a play that goes on.
-        """
-        with self._lock:
-            most = room_for(len(self._links))
-            if self.most:
-                most = min(most, self.most)
-            if len(self._links) <= most:
-                return []
-            logins = {identity.login for identity in self._links if isinstance(identity.login, SshLogin)}
-            busy = {identity.login for identity, link in self._links.items() if link.is_busy()}
-            idle = list(logins - busy)
-            if len(logins) <= most or not idle:
-                return []
-            chosen = random.choice(idle)  # noqa: S311 - nobody gains from guessing it
-            self._closed += 1
-            return self._take(lambda identity: identity.login == chosen)
+    def _make_room(self) -> None:
+        """Disconnect logins that no task works with while there are more than there may be."""
+        while hosts := self._links.take_surplus(self.most):
+            with self._lock:
+                self._closed += 1
+            self._disconnect(hosts)
 
     def context_statistics(self) -> ContextStatistics:
         """Return the counters."""
+        connected = self._links.count()
         with self._lock:
-            connected = sum(1 for link in self._links.values() if link.host() is not None)
             return ContextStatistics(self._attempts, connected, self._lost, self._closed)
 
     def _connect(self, identity: Identity, candidates: Sequence[str], link: Link) -> Host:
@@ -243,7 +212,7 @@ class ContextService(Service):
             context = self._router._connect(
                 LocalConnection,
                 name="local",
-                boot=self._boot(candidates, packed=False),
+                boot=self._boot(candidates, packed=False, began=""),
                 remote_name="ansible-svc",
                 connect_timeout=_BOOT_TIMEOUT_S,
                 unidirectional=True,
@@ -259,12 +228,13 @@ class ContextService(Service):
             raise ConnectFailed(f"Connection to {identity.login.host} closed.")
         return host
 
-    def _boot(self, candidates: Sequence[str], packed: bool) -> Boot:
+    def _boot(self, candidates: Sequence[str], packed: bool, began: str) -> Boot:
         """Return what agents are booted with; see ``_pack`` for what they run.
 
         Parameters:
             candidates: see ``host``.
             packed: make messages small, since there is a network in between.
+            began: see target.session.
         """
         made = self._pack()
         return Boot(
@@ -272,7 +242,7 @@ class ContextService(Service):
             made.agent.digest,
             made.agent.packed,
             self.cache.directory,
-            self._settings(candidates, packed),
+            self._settings(candidates, packed, began),
         )
 
     def _pack(self) -> Archives:
@@ -281,9 +251,10 @@ class ContextService(Service):
                 self._archives = archives(self.cache.directory)
             return self._archives
 
-    def _settings(self, candidates: Sequence[str], packed: bool) -> dict[str, Any]:
+    def _settings(self, candidates: Sequence[str], packed: bool, began: str) -> dict[str, Any]:
         return {
             "packed": packed,
+            "began": began,
             "candidates": list(candidates),
             "packages": list(_ACTIVATED),
             "threads": _AGENT_THREADS,
@@ -291,18 +262,9 @@ class ContextService(Service):
         }
 
     def _on_lost(self, host: Host, link: Link) -> None:
-        with self._lock:
-            if not host.alive:
-                return
-            host.alive = False
-            self._lost += 1
-        self._drop(host.identity, link)
-
-    def _drop(self, identity: Identity, link: Link) -> None:
-        """Take an entry out of the table, unless a newer connection has taken its place."""
-        with self._lock:
-            if self._links.get(identity) is link:
-                del self._links[identity]
+        if self._links.lost(host, link):
+            with self._lock:
+                self._lost += 1
 
     def _ssh_with_retries(self, login: SshLogin, candidates: Sequence[str]) -> Any:
         """Try as often and with the same pauses as ansible-core's ssh plugin (its _ssh_retry)."""
@@ -323,7 +285,7 @@ class ContextService(Service):
             return self._router._connect(
                 SshConnection,
                 name=f"ssh.{login.host}",
-                boot=self._boot(candidates, packed=True),
+                boot=self._boot(candidates, packed=True, began=SSH),
                 argv=login.argv,
                 password=login.password,
                 prompt=login.prompt,
@@ -367,7 +329,7 @@ class ContextService(Service):
                 digest=archive.digest,
                 packed=packed,
                 cache=self.cache.directory,
-                agent=self._settings(candidates, packed=False),
+                agent=self._settings(candidates, packed=False, began=SUDO),
                 options=options,
             )
             if "missing" not in answer:

@@ -34,7 +34,7 @@ class Host:
         self.context = context
         self.facts = facts
         self.alive = True
-        self._login = login
+        self.login = login
         self._not_there: set[str] = set()
         self._lock = threading.Lock()
         self._bundles: set[str] = set()
@@ -70,9 +70,9 @@ class Host:
                 return []
             lacking = [digest for digest in bundle.digests() if not self._has(digest)]
             not_there = set(self._not_there)
-        if self._login is None:
+        if self.login is None:
             return lacking
-        return [digest for digest in lacking if digest in not_there or not self._login.has(digest)]
+        return [digest for digest in lacking if digest in not_there or not self.login.has(digest)]
 
     def has(self, digest: str) -> bool:
         """Tell whether the agent has a blob, as far as is known."""

@@ -8,7 +8,6 @@ by zygotes (see spawner.py), so that the agent stays small, threaded and alive.
 
 from __future__ import annotations
 
-import errno
 import logging
 import os
 import pwd
@@ -18,10 +17,12 @@ import threading
 import time
 
 from ansible_svc.service import AllowParents, Deferred, Service, arg_spec, expose, no_reply, optional
+from ansible_svc.target.answers import Clock, answer_of, ended_as, interpreter_failure
 from ansible_svc.target.bundles import Bundles
 from ansible_svc.target.cache import Cache
 from ansible_svc.target.following import chosen
 from ansible_svc.target.preparations import Preparations
+from ansible_svc.target.session import Session
 from ansible_svc.target.spawner import Outcome, Spawner, ZygoteGone
 
 TYPE_CHECKING = False
@@ -43,8 +44,8 @@ class AgentService(Service):
         router: mitogen's.
         cache: the cache directory; without one there is none.
         problems: what is to be told to the user, such as a cache that cannot be used; goes along with the next answer.
-
         neighbour: asks the agent from which this one was started for module code, by digests; see Bundles.complete.
+        session: whether this process still is what it would be given now.
 
     Threads: exposed methods run on the Pool's threads and only hand work to a zygote; the answers come from the
     zygotes' reader threads through Deferred, so that any number of modules may run at once.
@@ -56,8 +57,10 @@ class AgentService(Service):
         cache: Cache | None = None,
         problems: list[str] | None = None,
         neighbour: Callable[[list[str]], list[bytes | None]] | None = None,
+        session: Session | None = None,
     ) -> None:
         super().__init__(router)
+        self._session = session or Session("")
         self._router = router
         self._neighbour = neighbour
         self._cache = cache or Cache(None, 0, LOG.warning)
@@ -110,6 +113,7 @@ class AgentService(Service):
             "before": list,
             "then": optional(list),
             "timed": optional(bool),
+            "anyway": optional(bool),
         }
     )
     def run_module(
@@ -123,6 +127,7 @@ class AgentService(Service):
         request: Any,
         then: list[dict[str, Any]] | None = None,
         timed: bool = False,
+        anyway: bool = False,
     ) -> Any:
         """Run one Ansible module in a runner.
 
@@ -135,12 +140,15 @@ class AgentService(Service):
             before: preparations, see preparations.py.
             then: what may follow at once with the same interpreter, see following.py.
             timed: say how long it took.
+            anyway: run it even in an outdated session.
 
         Returns {"rc", "out", "err"}, with "followed" and "then" if one followed (its index, and how it ended), with
         "took" if timed ([seconds to make ready, seconds it ran]); or {"missing": digests} when it lacks parts of a
-        bundle (a bundle's name: everything), or {"unusable": reason} when that interpreter cannot serve as a zygote. In
-        both cases the module was not started.
+        bundle (a bundle's name: everything), {"unusable": reason} when that interpreter cannot serve as a zygote, or
+        {"outdated": True}, see session.py. In these cases the module was not started.
         """
+        if not anyway and self._session.is_outdated():
+            return {"outdated": True}
         clock = Clock() if timed else None
         held = self._bundles.add(pack)
         steps = then or []
@@ -213,14 +221,14 @@ class AgentService(Service):
         try:
             zygote = self._ready().zygote(interpreter, self._bundles.files(bundle))
         except OSError as error:
-            return _interpreter_failure(interpreter, error)
+            return interpreter_failure(interpreter, error)
         parts, missing = self._bundles.parts_for(bundle, zygote, held)
         if missing:
             return {"missing": missing}
 
         def ended(outcome: Outcome) -> None:
             unusable = outcome.error is not None and not zygote.answered
-            finished({"unusable": outcome.error} if unusable else _ended(outcome))
+            finished({"unusable": outcome.error} if unusable else ended_as(outcome))
 
         try:
             number = zygote.start(
@@ -253,6 +261,7 @@ class AgentService(Service):
             "pty": bool,
             "before": list,
             "timed": optional(bool),
+            "anyway": optional(bool),
         }
     )
     def exec_command(
@@ -265,8 +274,11 @@ class AgentService(Service):
         before: list[dict[str, Any]],
         request: Any,
         timed: bool = False,
+        anyway: bool = False,
     ) -> Any:
         """Run a command and return {"rc", "out", "err"} when it has ended, and "took" if timed as run_module does.
+
+        Returns {"outdated": True} as run_module does, and did not run it then.
 
         Parameters:
             argv: program and arguments.
@@ -275,7 +287,10 @@ class AgentService(Service):
             env: variables to add to the agent's environment.
             pty: give it a terminal; then out has both outputs and err is empty.
             before: preparations, see preparations.py.
+            anyway: run it even in an outdated session.
         """
+        if not anyway and self._session.is_outdated():
+            return {"outdated": True}
         clock = Clock() if timed else None
         self._preparations.carry_out(before, request)
         if clock is not None:
@@ -283,7 +298,7 @@ class AgentService(Service):
         zygote = self._ready().zygote(sys.executable)
         answer = Deferred()
         header: dict[str, object] = {"op": "exec", "argv": argv, "cwd": cwd, "env": env, "pty": pty}
-        number = zygote.start(header, stdin, lambda outcome: answer.resolve(_result(outcome, clock)))
+        number = zygote.start(header, stdin, lambda outcome: answer.resolve(answer_of(outcome, clock)))
         request.on_cancel(lambda: zygote.kill(number))
         return answer
 
@@ -369,40 +384,3 @@ def _passwd_home() -> str:
         return pwd.getpwuid(os.getuid()).pw_dir
     except KeyError:
         return os.path.expanduser("~")
-
-
-class Clock:
-    """Take the time of one request on this host, which begins now."""
-
-    def __init__(self) -> None:
-        self._begun = self._ready = time.monotonic()
-
-    def ready(self) -> None:
-        """Say that all is made ready and the module or command starts now."""
-        self._ready = time.monotonic()
-
-    def took(self) -> list[float]:
-        """Return the seconds until it was ready, and since then."""
-        return [self._ready - self._begun, time.monotonic() - self._ready]
-
-
-def _result(outcome: Outcome, clock: Clock | None) -> dict[str, Any]:
-    result = _ended(outcome)
-    if clock is not None:
-        result["took"] = clock.took()
-    return result
-
-
-def _ended(outcome: Outcome) -> dict[str, Any]:
-    if outcome.error is not None and outcome.errno == errno.ENOENT:
-        return {"rc": 127, "out": b"", "err": outcome.error.encode()}
-    if outcome.error is not None:
-        return {"rc": 126, "out": b"", "err": outcome.error.encode()}
-    return {"rc": outcome.rc, "out": outcome.out, "err": outcome.err}
-
-
-def _interpreter_failure(interpreter: str, error: OSError) -> dict[str, Any]:
-    """Return what /bin/sh would have said of a program that it cannot start."""
-    if error.errno == errno.ENOENT:
-        return {"rc": 127, "out": b"", "err": ("/bin/sh: 1: %s: not found\n" % interpreter).encode()}
-    return {"rc": 126, "out": b"", "err": ("/bin/sh: 1: %s: %s\n" % (interpreter, error.strerror)).encode()}

@@ -24,6 +24,7 @@ from ansible_svc.target.boot_file import content, file_name
 from ansible_svc.target.cache import Cache
 from ansible_svc.target.cache_service import CacheService
 from ansible_svc.target.line import lay_over
+from ansible_svc.target.session import Session
 from ansible_svc.target.spawner import SOURCES, Forked
 
 TYPE_CHECKING = False
@@ -51,7 +52,7 @@ def begin(
     Parameters:
         econtext: mitogen's ExternalContext of this process.
         settings: "packages" and "threads" of the Pool, "candidates" (see AgentService.hello), "cache_bytes",
-            "packed" (whether messages are, see line.py).
+            "packed" (whether messages are, see line.py), "began" (see session.Session).
         directory: the cache directory, or None.
         archive: the name and the content of the archive that this code is from.
         warm: it came from the cache directory.
@@ -64,7 +65,7 @@ def begin(
     assert pool is not None
     problems: list[str] = []
     cache = Cache(directory, settings["cache_bytes"], problems.append)
-    agent = AgentService(econtext.router, cache, problems, _neighbour(econtext))
+    agent = AgentService(econtext.router, cache, problems, _neighbour(econtext), Session(settings["began"]))
     sources = {name: importer.get_source("ansible_svc." + name).encode() for name in SOURCES}
     facts = agent.hello(sources, settings["candidates"], Forked(*zygote, _codes()))
     pool.add(agent)

@@ -87,6 +87,7 @@ SOURCES = (
     "target.namespace",
     "target.children",
     "target.audit",
+    "target.witness",
     "target.idle",
     "target.leftovers",
     "target.reuse",

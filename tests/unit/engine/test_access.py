@@ -76,6 +76,10 @@ class FakeContexts:
     def __init__(self, host: FakeHost) -> None:
         self._host = host
         self.forgotten: list[Any] = []
+        self.renewed: list[FakeHost] = []
+
+    def renew(self, host: FakeHost) -> None:
+        self.renewed.append(host)
 
     def host(self, identity: Any, candidates: Any, wait: object = None, uses: object = None) -> FakeHost:
         assert (identity, candidates) == (PLACE.identity, PLACE.candidates)
@@ -169,6 +173,24 @@ def test_what_an_agent_has_lost_is_sent_again(stage: Stage, missing: Any, again:
     stage.run(DONE)
     assert stage.run({"missing": missing}, DONE) == Finished(3, b"out", b"err")
     assert stage.sent() == [ALL, NOTHING, again]
+
+
+def test_a_module_runs_in_a_new_session_when_the_old_one_is_outdated(stage: Stage) -> None:
+    assert stage.run({"outdated": True}, DONE) == Finished(3, b"out", b"err")
+    assert stage.contexts.renewed == [stage.host]
+    assert [asked.get("anyway") for _method, asked in stage.host.asked] == [None, True], "no third time"
+    assert stage.sent() == [ALL, ALL], "nobody knows whether the first was taken in"
+    assert stage.modules.used == ["/library/x.py"]
+
+
+def test_a_command_runs_in_a_new_session_when_the_old_one_is_outdated(stage: Stage) -> None:
+    stage.host.answers += [{"outdated": True}, DONE]
+    write = WriteBytes("/x", b"content", 0o600)
+    assert stage.access.exec_command(PLACE, ["true"], b"", None, False, [write]) == Finished(3, b"out", b"err")
+    assert stage.contexts.renewed == [stage.host]
+    first, second = (asked for _method, asked in stage.host.asked)
+    assert first["before"] == second["before"] != []
+    assert second["anyway"] is True
 
 
 def test_an_agent_that_never_has_enough_is_not_asked_for_ever(stage: Stage) -> None:

@@ -17,7 +17,7 @@ from ansible_svc.engine.access import Finished, Place
 from ansible_svc.engine.fork_gateway import ForkedAccess, Gateway
 from ansible_svc.engine.running import current_run
 from ansible_svc.errors import CancelledError, DisconnectedError, Error, RemoteError, remote_error_class
-from ansible_svc.services.uses import Link
+from ansible_svc.services.links import Link
 from ansible_svc.transport.failures import BecomeFailed, ConnectFailed, NoPython, PasswordWrong
 from ansible_svc.transport.identity import Identity, LocalLogin, SshLogin, Sudo
 from tests.unit.engine.conftest import PATIENCE_S, FakeCall

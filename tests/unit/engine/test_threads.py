@@ -13,7 +13,7 @@ import pytest
 from ansible_svc.engine.running import current_run
 from ansible_svc.engine.threads import TaskThreads, ThreadWorker
 from ansible_svc.errors import CancelledError
-from ansible_svc.services.uses import Link
+from ansible_svc.services.links import Link
 from tests.unit.engine.conftest import PATIENCE_S, FakeCall
 
 

@@ -15,11 +15,11 @@ import pytest
 
 from ansible_svc.errors import CancelledError, DeadlineExceededError
 from ansible_svc.names import BECOME_SERVICE
-from ansible_svc.services import contexts, uses
+from ansible_svc.services import contexts, links
 from ansible_svc.services.attempt import Attempt
 from ansible_svc.services.contexts import ContextService
 from ansible_svc.services.host import Host
-from ansible_svc.services.uses import Uses
+from ansible_svc.services.links import Uses
 from ansible_svc.transport.archives import Archive, Archives
 from ansible_svc.transport.boot import NO_PYTHON
 from ansible_svc.transport.failures import (
@@ -130,8 +130,8 @@ class Stage:
         monkeypatch.setattr(contexts, "forget_context", lambda router, context: self.forgotten.append(context))
         monkeypatch.setattr(contexts, "archives", lambda directory: ARCHIVES)
         self.waiters = threading.Semaphore(0)
-        monkeypatch.setattr(uses, "Future", lambda: TellingFuture(self.waiters))
-        monkeypatch.setattr(contexts, "room_for", lambda count: min(count, self.room))
+        monkeypatch.setattr(links, "Future", lambda: TellingFuture(self.waiters))
+        monkeypatch.setattr(links, "room_for", lambda count: min(count, self.room))
         self.room = 1000
         self.service = ContextService(self.router)
         monkeypatch.setattr(self.service._ended, "wait", self._pause)
@@ -569,3 +569,59 @@ def test_the_limit_of_open_files_counts_as_well(stage: Stage) -> None:
         stage.host(identity)
     statistics = stage.service.context_statistics()
     assert (statistics.connected, statistics.closed) == (2, 2)
+
+
+# sessions that are outdated
+
+
+def test_a_new_connection_takes_the_place_of_one_that_is_outdated(stage: Stage) -> None:
+    working = Uses()
+    old = stage.service.host(WEB, ["python3"], uses=working)
+    stage.service.renew(old)
+    new = stage.host()
+    assert new is not old
+    assert (old.alive, new.alive) == (True, True), "a task works with the old one"
+    stage.service.renew(old)
+    assert stage.host() is new, "only its own place is taken"
+    working.end()
+    stage.host(_hosts(1)[0])
+    assert (old.alive, old.context.shut_down) == (False, 1)
+    assert (new.alive, stage.service.context_statistics().lost) == (True, 0)
+
+
+def test_an_outdated_login_stays_while_somebody_is_connected_through_it(stage: Stage) -> None:
+    root, login = stage.host(ROOT), stage.host()
+    stage.service.renew(login)
+    assert stage.host() is not login
+    first, second = _hosts(2)
+    stage.host(first)
+    assert login.alive
+    assert stage.host(ROOT) is root
+    stage.service.renew(root)
+    assert stage.host(ROOT) is not root
+    stage.host(second)
+    assert not login.alive
+    assert not root.alive
+    order = [context for context in stage.forgotten if context in (root.context, login.context)]
+    assert order == [root.context, login.context]
+
+
+def test_an_outdated_connection_is_reset_as_well(stage: Stage) -> None:
+    working = Uses()
+    old = stage.service.host(WEB, ["python3"], uses=working)
+    stage.service.renew(old)
+    new = stage.host()
+    stage.service.forget(LOGIN)
+    assert (old.alive, new.alive) == (False, False)
+    working.end()
+
+
+def test_an_outdated_connection_that_is_lost(stage: Stage) -> None:
+    working = Uses()
+    old = stage.service.host(WEB, ["python3"], uses=working)
+    stage.service.renew(old)
+    mitogen.core.fire(old.context, "disconnect")
+    assert stage.service.context_statistics().lost == 1
+    working.end()
+    stage.host()
+    assert old.context.shut_down == 0, "there is nothing to be closed"

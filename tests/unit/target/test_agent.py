@@ -125,6 +125,25 @@ def value(deferred: Any) -> Any:
     return outcome.value
 
 
+class Outdated:
+    """Be an outdated session."""
+
+    def is_outdated(self) -> bool:
+        return True
+
+
+def test_in_an_outdated_session_nothing_is_done_unless_anyway(stage: Stage, tmp_path: Path) -> None:
+    stage.agent._session = Outdated()  # type: ignore[assignment]
+    before = [{"do": "mkdir", "path": str(tmp_path / "new"), "mode": 0o700, "own": False}]
+    assert stage.run(before=before) == stage.command(before=before) == {"outdated": True}
+    assert not (tmp_path / "new").exists()
+    assert stage.spawner.asked == []
+    stage.command(before=before, anyway=True)
+    assert (tmp_path / "new").exists()
+    stage.run(anyway=True)
+    assert len(stage.spawner.asked) == 2
+
+
 def test_hello_tells_about_the_host(stage: Stage) -> None:
     facts = stage.facts
     assert (facts["python"], facts["pid"], facts["uid"]) == (sys.executable, os.getpid(), os.getuid())
