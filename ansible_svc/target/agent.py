@@ -8,6 +8,7 @@ by zygotes (see spawner.py), so that the agent stays small, threaded and alive.
 
 from __future__ import annotations
 
+import functools
 import logging
 import os
 import pwd
@@ -23,7 +24,7 @@ from ansible_svc.target.cache import Cache
 from ansible_svc.target.following import chosen
 from ansible_svc.target.preparations import Preparations
 from ansible_svc.target.session import Session
-from ansible_svc.target.spawner import Outcome, Spawner, ZygoteGone
+from ansible_svc.target.spawner import Outcome, Spawner, ZygoteGone, ZygoteRetired
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -218,6 +219,22 @@ class AgentService(Service):
             finished: called with the answer, on the zygote's reader thread.
             request: whose end ends the module.
         """
+        while True:
+            try:
+                return self._start_in_zygote(bundle, held, interpreter, module, arguments, finished, request)
+            except ZygoteRetired:
+                continue  # between being chosen and being told
+
+    def _start_in_zygote(
+        self,
+        bundle: str,
+        held: dict[str, bytes],
+        interpreter: str,
+        module: dict[str, Any],
+        arguments: bytes,
+        finished: Callable[[dict[str, Any]], None],
+        request: Any,
+    ) -> dict[str, Any] | None:
         try:
             zygote = self._ready().zygote(interpreter, self._bundles.files(bundle))
         except OSError as error:
@@ -295,12 +312,16 @@ class AgentService(Service):
         self._preparations.carry_out(before, request)
         if clock is not None:
             clock.ready()
-        zygote = self._ready().zygote(sys.executable)
         answer = Deferred()
         header: dict[str, object] = {"op": "exec", "argv": argv, "cwd": cwd, "env": env, "pty": pty}
-        number = zygote.start(header, stdin, lambda outcome: answer.resolve(answer_of(outcome, clock)))
-        request.on_cancel(lambda: zygote.kill(number))
-        return answer
+        while True:
+            zygote = self._ready().zygote(sys.executable)
+            try:
+                number = zygote.start(header, stdin, lambda outcome: answer.resolve(answer_of(outcome, clock)))
+            except ZygoteRetired:
+                continue
+            request.on_cancel(functools.partial(zygote.kill, number))
+            return answer
 
     @expose(policy=AllowParents(), wants_request=True)
     @arg_spec({"before": list})

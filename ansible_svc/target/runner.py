@@ -51,8 +51,7 @@ def detach(stdout: int, stderr: int, close: Iterable[int]) -> None:
 def prepare(environment: dict[str, str], directory: str | None, open_files: int) -> None:
     """Set environment, working directory and descriptor limit as the AnsiballZ wrapper does."""
     os.environ.update(environment)
-    if "TZ" in environment:
-        time.tzset()  # a new interpreter would have begun with it
+    time.tzset()  # a new interpreter would begin with it, and with what /etc/localtime is now
     if directory:
         os.chdir(directory)
     try:

@@ -17,6 +17,7 @@ import sys
 import threading
 
 from ansible_svc.target.frames import FrameReader, encode
+from ansible_svc.target.witness import look_at
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -145,6 +146,10 @@ class ZygoteGone(Exception):
     """The zygote's process ended; the text is what it wrote to its standard error."""
 
 
+class ZygoteRetired(Exception):
+    """The zygote was closed because a newer one has taken its place."""
+
+
 class Zygote:
     """One running zygote process.
 
@@ -165,6 +170,9 @@ class Zygote:
         self.bundles: set[str] = set()
         self.blobs: set[str] = set()
         self._base: dict[str, str] | None = None
+        self._read_at_start: list[str] = []
+        self._witness = look_at(self._read_at_start)
+        self._retired = False
         self._base_claimed = False
         self._base_known = threading.Event()
         self._lock = threading.Lock()
@@ -231,7 +239,19 @@ class Zygote:
         self._base_known.wait(_BASE_IMPORT_S)
         with self._lock:
             base = self._base
-        return base is not None and all(files.get(path) == digest for path, digest in base.items())
+        if base is None or any(files.get(path) != digest for path, digest in base.items()):
+            return False
+        return not self.is_outdated()
+
+    def is_outdated(self) -> bool:
+        """Tell whether an interpreter that is started now might find other packages, or be another."""
+        return look_at(self._read_at_start) != self._witness
+
+    def retire(self) -> bool:
+        """Let nothing more be started, unless something runs; tell which, since it can be closed then."""
+        with self._lock:
+            self._retired = not self._waiting
+            return self._retired
 
     def start(
         self,
@@ -248,9 +268,11 @@ class Zygote:
             finished: called once with the Outcome, on the reader thread.
             before: called under ``_order``; returns frames to send first.
 
-        Returns the number to give to kill(). Raises ZygoteGone.
+        Returns the number to give to kill(). Raises ZygoteGone, ZygoteRetired.
         """
         with self._lock:
+            if self._retired:
+                raise ZygoteRetired
             if self._gone is not None:
                 raise ZygoteGone(self._gone)
             number = next(self._numbers)
@@ -308,6 +330,8 @@ class Zygote:
             with self._lock:
                 self._answered = True
                 self._base = header["files"]  # type: ignore[assignment]
+                self._read_at_start = header["read"]  # type: ignore[assignment]
+                self._witness = look_at(self._read_at_start)
             self._base_known.set()
             return
         with self._lock:
@@ -362,7 +386,10 @@ class Spawner:
                 zygote.serves(files)
             with self._lock:
                 alive = [other for other in self._zygotes.get(interpreter, ()) if other.gone is None]
-                self._zygotes[interpreter] = [*alive, zygote]
+                retired = [other for other in alive if other.is_outdated() and other.retire()]
+                self._zygotes[interpreter] = [*(other for other in alive if other not in retired), zygote]
+            for other in retired:
+                other.close()
             return zygote
 
     def _find(self, interpreter: str, files: dict[str, str] | None) -> Zygote | None:

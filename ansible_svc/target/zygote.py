@@ -18,7 +18,7 @@ Requests (header ``op``):
     kill    id
 
 Answers:
-    based   files: {path: digest} of everything that the base import loaded
+    based   files: {path: digest} of everything that the base import loaded; read: see _read_at_start
     done    id, rc (negative: ended by that signal), out: length of standard output in the body (the rest is stderr)
     failed  id, error: why the process could not be started, errno
 """
@@ -31,6 +31,7 @@ import marshal
 import os
 import selectors
 import signal
+import site
 import socket
 import sys
 import time
@@ -138,7 +139,7 @@ class Zygote:
         popen.lay_over()
         gc.collect()
         gc.freeze()
-        self._send({"op": "based", "files": self._importer.imported()})
+        self._send({"op": "based", "files": self._importer.imported(), "read": _read_at_start()})
 
     def _do_run(self, header: dict[str, object], body: bytes) -> None:
         bundle = str(header["bundle"])
@@ -361,6 +362,18 @@ class Zygote:
             self._channel.sendall(encode(header, body))
         except (BrokenPipeError, ConnectionResetError):
             self._open = False
+
+
+def _read_at_start() -> list[str]:
+    """Return the paths of what decides what an interpreter can import: itself, its library, where packages are put.
+
+    A directory of packages that is not there when an interpreter starts is not looked into later, nor are .pth files.
+    """
+    paths = [os.path.realpath(sys.executable), os.__file__]
+    paths += getattr(site, "getsitepackages", list)()
+    if getattr(site, "ENABLE_USER_SITE", False):
+        paths.append(site.getusersitepackages())
+    return paths
 
 
 def main(descriptor: int) -> None:

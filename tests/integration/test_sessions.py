@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tests.integration.twin import CANDIDATE, STOCK, Pair, both, inventory
+from tests.integration.twin import CANDIDATE, PYTHON, STOCK, Pair, both, inventory
 from tests.lab import Lab
 
 USER = "svclab2"
@@ -22,6 +22,17 @@ SHELL = """\
 #!/bin/sh
 [ ! -e "$HOME/.zshenv" ] || . "$HOME/.zshenv"
 exec /bin/sh "$@"
+"""
+
+
+MODULE = """\
+#!/usr/bin/python
+from ansible.module_utils.basic import AnsibleModule
+try:
+    from svc_fresh import told
+except ImportError:
+    told = 'not here'
+AnsibleModule(argument_spec={}).exit_json(told=told)
 """
 
 
@@ -108,6 +119,35 @@ def test_a_new_group_of_a_become_user(lab: Lab, user: str) -> None:
     pair.assert_equal()
     said = {task: "games" in text.split() for task, text in _said(pair).items()}
     assert (said["Before"], said["After"], said["At last"]) == (False, True, False)
+
+
+def test_packages_in_a_directory_that_was_not_there(lab: Lab, user: str, tmp_path: Path) -> None:
+    """An interpreter does not look into it when it was started before."""
+    (tmp_path / "library").mkdir()
+    (tmp_path / "library" / "look.py").write_text(MODULE)
+    where = "{{ site.stdout }}"
+    book = _play(
+        [
+            # before there is an interpreter that has seen it
+            {**_without(f"{lab.accounts[user].home}/.local"), "delegate_to": "localhost"},
+            {"name": "Ask", "ansible.builtin.command": f"{PYTHON} -m site --user-site", "register": "site"},
+            {"name": "Before", "look": None},
+            {"name": "Make", "ansible.builtin.file": {"path": where, "state": "directory"}},
+            {
+                "name": "Install",
+                "ansible.builtin.copy": {"content": "told = 'here'\n", "dest": f"{where}/svc_fresh.py"},
+            },
+            {"name": "After", "look": None},
+            {"name": "Again", "look": None},
+            {"name": "As ever", "ansible.builtin.command": "echo on", "changed_when": False},
+        ]
+    )
+    pair = both(lab, book, inventory(lab, 1, ansible_user=user), library=tmp_path / "library")
+
+    pair.assert_equal()
+    told = {event["task"]: event["result"].get("told") for event in pair.ours.run.results()}
+    assert (told["Before"], told["After"], told["Again"]) == ("not here", "here", "here")
+    pair.assert_native()
 
 
 def test_accounts_of_others_change_nothing(lab: Lab, user: str) -> None:

@@ -9,12 +9,13 @@ import json
 import os
 import re
 import signal
+import subprocess
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from ansible_svc.target.spawner import ZygoteGone
+from ansible_svc.target.spawner import ZygoteGone, ZygoteRetired
 from tests.integration.target.conftest import INTERPRETERS, Bench, Running, alive, answer, end, eventually, read_pid
 
 ECHO = """
@@ -278,6 +279,42 @@ def test_two_versions_of_one_module_share_a_zygote(bench: Bench) -> None:
     runs = [bench.start(module) for module in (first, second, first)]
     assert [answer(run.result())["version"] for run in runs] == [1, 2, 1]
     assert len({id(run.zygote) for run in runs}) == 1
+
+
+def test_a_zygote_that_would_find_other_packages_is_replaced(
+    bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """At once for what begins now; it ends when nothing runs in it any longer."""
+    packages = tmp_path / "packages"
+    monkeypatch.setenv("PYTHONUSERBASE", str(packages))
+    bench.interpreter = "/usr/bin/python3"  # one in a virtual environment has none of the user's packages
+    module = bench.module("sleeps", SLEEP)
+    echo = bench.module("echo", ECHO)
+    pid_file = bench.folder / "pid"
+    asleep = bench.start(module, env={"PID_FILE": str(pid_file)})
+    pid = read_pid(pid_file)
+    try:
+        assert bench.start(echo, {"word": "x"}).zygote is asleep.zygote
+        place = subprocess.run(
+            [bench.interpreter, "-m", "site", "--user-site"], capture_output=True, text=True, check=False
+        )
+        Path(place.stdout.strip()).mkdir(parents=True)
+        second = bench.start(echo, {"word": "x"})
+        assert second.zygote is not asleep.zygote
+        assert answer(second.result())["word"] == "x"
+        assert alive(pid)
+        asleep.kill()
+        assert asleep.result().rc == -signal.SIGKILL
+        (Path(place.stdout.strip()) / "more.pth").write_text("")
+        third = bench.start(echo, {"word": "x"})
+        assert third.zygote not in (asleep.zygote, second.zygote)
+        assert asleep.zygote.gone is not None
+        assert second.zygote.gone is not None
+        with pytest.raises(ZygoteRetired):
+            second.zygote.start({"op": "exec"}, b"", lambda outcome: None)
+        assert answer(third.result())["word"] == "x"
+    finally:
+        end(pid)
 
 
 def test_a_module_that_does_not_compile_is_its_own_failure(bench: Bench) -> None:
