@@ -330,7 +330,7 @@ class Zygote:
             with self._lock:
                 self._answered = True
                 self._base = header["files"]  # type: ignore[assignment]
-                self._read_at_start = header["read"]  # type: ignore[assignment]
+                self._read_at_start = [self.interpreter, *header["read"]]  # type: ignore[misc]
                 self._witness = look_at(self._read_at_start)
             self._base_known.set()
             return

@@ -365,11 +365,11 @@ class Zygote:
 
 
 def _read_at_start() -> list[str]:
-    """Return the paths of what decides what an interpreter can import: itself, its library, where packages are put.
+    """Return the paths of what decides what an interpreter can import: its program, its library, packages' directories.
 
     A directory of packages that is not there when an interpreter starts is not looked into later, nor are .pth files.
     """
-    paths = [os.path.realpath(sys.executable), os.__file__]
+    paths = [sys.executable, os.__file__]
     paths += getattr(site, "getsitepackages", list)()
     if getattr(site, "ENABLE_USER_SITE", False):
         paths.append(site.getusersitepackages())
