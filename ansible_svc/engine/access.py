@@ -12,9 +12,9 @@ import contextlib
 import functools
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from ansible_svc.engine.calls import Finished, ModuleCall, Place, Step
 from ansible_svc.engine.preparing import AddMode, CopyFile, MakeDirectory, Preparation, WriteBytes
 from ansible_svc.engine.probe import CONNECT, RECEIVE, SEND, TEMPLATE, Span
 from ansible_svc.engine.running import Run, current_run
@@ -29,63 +29,9 @@ from ansible_svc.store import FileAccessError, SourceChangedError, digest_bytes
 
 if TYPE_CHECKING:
     from ansible_svc.service import Pool
-    from ansible_svc.transport.identity import Identity
 
 # Content up to this size is sent along with the request that needs it.
 _PUSHED_BYTES = 64 * 1024
-
-
-@dataclass(frozen=True)
-class Place:
-    """Where to work: a connection identity, and the interpreters to look for when it is made."""
-
-    identity: Identity
-    candidates: tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class Finished:
-    """How a process on a host ended.
-
-    Attributes:
-        rc: exit status; minus the signal's number when a signal ended it.
-        out, err: everything it wrote.
-        followed: which of the steps that might follow did, and how it ended; None when none did.
-    """
-
-    rc: int
-    out: bytes
-    err: bytes
-    followed: tuple[int, Finished] | None = None
-
-
-@dataclass(frozen=True)
-class ModuleCall:
-    """A module to run: its bundle and everything that differs from run to run."""
-
-    bundle: Bundle
-    path: str
-    name: str
-    interpreter: str
-    arguments: bytes
-    environment: dict[str, str]
-    open_files: int
-    directory: str | None
-
-
-@dataclass(frozen=True)
-class Step:
-    """A module that follows another at once, if that one says what is expected.
-
-    Attributes:
-        when: conditions, see target.following.
-        call: the module; its interpreter is the other's.
-        before: what is to be prepared for it, small things only.
-    """
-
-    when: tuple[tuple[tuple[str, ...], bool, Any], ...]
-    call: ModuleCall
-    before: tuple[Preparation, ...]
 
 
 class Access:
@@ -147,13 +93,8 @@ class Access:
         Returns how it ended, or why that interpreter cannot run it natively (it was not started then). Raises as
         prepare().
         """
-        host = self._host(place)
+        answer = self._in_session(place, functools.partial(self._run_on, call, before, then))
         self._modules.count_use(call.path)
-        answer = self._run_on(host, call, before, then)
-        if "outdated" in answer:
-            host = self._renewed(place, host)
-            answer = self._run_on(host, call, before, then, anyway=True)
-        self._report_problems(host, answer)
         if "unusable" in answer:
             return str(answer["unusable"])
         followed = None
@@ -165,7 +106,7 @@ class Access:
         return Finished(answer["rc"], answer["out"], answer["err"], followed)
 
     def _run_on(
-        self, host: Host, call: ModuleCall, before: Sequence[Preparation], then: Sequence[Step], **more: Any
+        self, call: ModuleCall, before: Sequence[Preparation], then: Sequence[Step], host: Host, **more: Any
     ) -> dict[str, Any]:
         """Have an agent run a module, and give it what it lacks for that; return its answer."""
         bundle = call.bundle
@@ -209,10 +150,20 @@ class Access:
                 host.holds(made)
         return answer
 
-    def _renewed(self, place: Place, host: Host) -> Host:
-        """Return a new connection to the place of a host whose session is outdated."""
-        self._contexts.renew(host)
-        return self._host(place)
+    def _in_session(self, place: Place, ask: Callable[..., dict[str, Any]]) -> dict[str, Any]:
+        """Return what an agent answers, having connected anew if its session was outdated.
+
+        Parameters:
+            ask: is given the host, and further arguments for the agent; called a second time for a new session.
+        """
+        host = self._host(place)
+        answer = ask(host)
+        if "outdated" in answer:
+            self._contexts.renew(host)
+            host = self._host(place)
+            answer = ask(host, anyway=True)
+        self._report_problems(host, answer)
+        return answer
 
     def exec_command(
         self,
@@ -226,13 +177,13 @@ class Access:
         """Run a command on a host after some preparations. Raises as prepare()."""
         self._count("bytes_sent", len(stdin))
         command: dict[str, Any] = {"argv": list(argv), "stdin": stdin, "cwd": directory, "env": {}, "pty": terminal}
-        host = self._host(place)
-        with self._wired(host, before) as wired:
-            answer = self._ask(host, "exec_command", **command, before=wired)
-        if "outdated" in answer:
-            host = self._renewed(place, host)
+
+        def ask(host: Host, **more: Any) -> dict[str, Any]:
             with self._wired(host, before) as wired:
-                answer = self._ask(host, "exec_command", **command, before=wired, anyway=True)
+                answer: dict[str, Any] = self._ask(host, "exec_command", **command, before=wired, **more)
+            return answer
+
+        answer = self._in_session(place, ask)
         return Finished(answer["rc"], answer["out"], answer["err"])
 
     def cache(self, place: Place, clear: bool) -> dict[str, Any]:

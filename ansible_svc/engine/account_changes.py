@@ -14,7 +14,7 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-from ansible_svc.engine.access import ModuleCall
+from ansible_svc.engine.calls import ModuleCall
 
 _MODULE = "ansible.modules.user"
 # usermod refuses these while the user has a process (usermod(8), CAVEATS).

@@ -23,9 +23,10 @@ from ansible.module_utils.common.json import Direction, get_module_encoder
 from ansible.utils.display import Display
 
 from ansible_svc.compat.module_build import interpreter_line, open_files_limit, placeholder, uses_extensions
-from ansible_svc.engine.access import Access, Finished, ModuleCall, Step
+from ansible_svc.engine.access import Access
 from ansible_svc.engine.account_changes import account_change
 from ansible_svc.engine.ansible_errors import as_ansible
+from ansible_svc.engine.calls import Finished, ModuleCall, Step
 from ansible_svc.engine.command_result import as_result
 from ansible_svc.engine.connections import NativeConnection, TemporaryDirectoryFailed
 from ansible_svc.engine.discovery import Discovery

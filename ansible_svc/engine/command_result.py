@@ -9,7 +9,7 @@ from typing import Any
 
 from ansible.module_utils.common.text.converters import to_text
 
-from ansible_svc.engine.access import Finished
+from ansible_svc.engine.calls import Finished
 
 
 def as_result(finished: Finished, errors: str) -> dict[str, Any]:

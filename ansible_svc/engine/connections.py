@@ -22,8 +22,9 @@ from ansible.plugins.connection import ConnectionBase
 from ansible.utils.display import Display
 
 from ansible_svc.compat.core_plugins import core_plugin
-from ansible_svc.engine.access import Access, Finished, ModuleCall, Place, Step
+from ansible_svc.engine.access import Access
 from ansible_svc.engine.ansible_errors import as_ansible
+from ansible_svc.engine.calls import Finished, ModuleCall, Place, Step
 from ansible_svc.engine.mixin import Mixin
 from ansible_svc.engine.option_memory import remember_options, set_options
 from ansible_svc.engine.preparing import AddMode, CopyFile, MakeDirectory, Preparation, WriteBytes

@@ -21,8 +21,8 @@ import functools
 from typing import Any
 
 from ansible_svc.compat.checksums import known_by
-from ansible_svc.engine.access import Finished, ModuleCall, Step
 from ansible_svc.engine.actions import ModuleText, NativeAction
+from ansible_svc.engine.calls import Finished, ModuleCall, Step
 from ansible_svc.engine.connections import NativeConnection, laid_over
 from ansible_svc.engine.preparing import MakeDirectory, Preparation, WriteBytes
 from ansible_svc.engine.running import current_run

@@ -8,8 +8,8 @@ from typing import Any
 
 from ansible import constants as C
 
-from ansible_svc.engine.access import Finished
 from ansible_svc.engine.ansible_errors import as_ansible
+from ansible_svc.engine.calls import Finished
 from ansible_svc.engine.command_result import as_result
 
 

@@ -8,7 +8,7 @@ by zygotes (see spawner.py), so that the agent stays small, threaded and alive.
 
 from __future__ import annotations
 
-import functools
+import contextlib
 import logging
 import os
 import pwd
@@ -24,14 +24,14 @@ from ansible_svc.target.cache import Cache
 from ansible_svc.target.following import chosen
 from ansible_svc.target.preparations import Preparations
 from ansible_svc.target.session import Session
-from ansible_svc.target.spawner import Outcome, Spawner, ZygoteGone, ZygoteRetired
+from ansible_svc.target.spawner import Outcome, Spawner, ZygoteGone
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, Callable
 
     from ansible_svc.target.file_writer import FileWriter
-    from ansible_svc.target.spawner import Forked
+    from ansible_svc.target.zygote_boot import Forked
 
 
 LOG = logging.getLogger("ansible_svc.target")
@@ -219,43 +219,28 @@ class AgentService(Service):
             finished: called with the answer, on the zygote's reader thread.
             request: whose end ends the module.
         """
-        while True:
+        with contextlib.ExitStack() as stack:
             try:
-                return self._start_in_zygote(bundle, held, interpreter, module, arguments, finished, request)
-            except ZygoteRetired:
-                continue  # between being chosen and being told
+                zygote = stack.enter_context(self._ready().zygote(interpreter, self._bundles.files(bundle)))
+            except OSError as error:
+                return interpreter_failure(interpreter, error)
+            parts, missing = self._bundles.parts_for(bundle, zygote, held)
+            if missing:
+                return {"missing": missing}
 
-    def _start_in_zygote(
-        self,
-        bundle: str,
-        held: dict[str, bytes],
-        interpreter: str,
-        module: dict[str, Any],
-        arguments: bytes,
-        finished: Callable[[dict[str, Any]], None],
-        request: Any,
-    ) -> dict[str, Any] | None:
-        try:
-            zygote = self._ready().zygote(interpreter, self._bundles.files(bundle))
-        except OSError as error:
-            return interpreter_failure(interpreter, error)
-        parts, missing = self._bundles.parts_for(bundle, zygote, held)
-        if missing:
-            return {"missing": missing}
+            def ended(outcome: Outcome) -> None:
+                unusable = outcome.error is not None and not zygote.answered
+                finished({"unusable": outcome.error} if unusable else ended_as(outcome))
 
-        def ended(outcome: Outcome) -> None:
-            unusable = outcome.error is not None and not zygote.answered
-            finished({"unusable": outcome.error} if unusable else ended_as(outcome))
-
-        try:
-            number = zygote.start(
-                dict(module, op="run", bundle=bundle),
-                arguments,
-                ended,
-                before=lambda: self._bundles.frames_for(bundle, zygote, parts),
-            )
-        except ZygoteGone as gone:
-            return {"unusable": str(gone)}
+            try:
+                number = zygote.start(
+                    dict(module, op="run", bundle=bundle),
+                    arguments,
+                    ended,
+                    before=lambda: self._bundles.frames_for(bundle, zygote, parts),
+                )
+            except ZygoteGone as gone:
+                return {"unusable": str(gone)}
         request.on_cancel(lambda: zygote.kill(number))
         return None
 
@@ -314,14 +299,10 @@ class AgentService(Service):
             clock.ready()
         answer = Deferred()
         header: dict[str, object] = {"op": "exec", "argv": argv, "cwd": cwd, "env": env, "pty": pty}
-        while True:
-            zygote = self._ready().zygote(sys.executable)
-            try:
-                number = zygote.start(header, stdin, lambda outcome: answer.resolve(answer_of(outcome, clock)))
-            except ZygoteRetired:
-                continue
-            request.on_cancel(functools.partial(zygote.kill, number))
-            return answer
+        with self._ready().zygote(sys.executable) as zygote:
+            number = zygote.start(header, stdin, lambda outcome: answer.resolve(answer_of(outcome, clock)))
+        request.on_cancel(lambda: zygote.kill(number))
+        return answer
 
     @expose(policy=AllowParents(), wants_request=True)
     @arg_spec({"before": list})

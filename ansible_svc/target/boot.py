@@ -25,7 +25,7 @@ from ansible_svc.target.cache import Cache
 from ansible_svc.target.cache_service import CacheService
 from ansible_svc.target.line import lay_over
 from ansible_svc.target.session import Session
-from ansible_svc.target.spawner import SOURCES, Forked
+from ansible_svc.target.zygote_boot import SOURCES, Forked
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ def begin(
         directory: the cache directory, or None.
         archive: the name and the content of the archive that this code is from.
         warm: it came from the cache directory.
-        zygote: what may become one, see spawner.Forked.
+        zygote: what may become one, see zygote_boot.Forked.
     """
     # Everything that there is has come with the archive: what is not in it need not be asked for.
     sys.meta_path.remove(econtext.importer)

@@ -56,7 +56,7 @@ def received(descriptor: int, digest: str, size: int) -> bytes:
 
 
 def fork_zygote() -> tuple[int, int, int]:
-    """Fork what becomes a zygote when it is told how (see spawner.py), before there is anything that it must not have.
+    """Fork what becomes a zygote when it is told how (see zygote_boot.py), before it has what it must not have.
 
     A second interpreter would cost the start of one, and all that this one has imported.
 

@@ -16,7 +16,7 @@ from __future__ import annotations
 import os
 import pwd
 
-from ansible_svc.target.witness import look_at
+from ansible_svc.target.witness import Witness
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -64,24 +64,22 @@ class Session:
             paths = _OF_SHELLS.get(os.path.basename(_account()[2]), ())
         elif began == SUDO:
             paths = _OF_SUDO
-        self._paths = [os.path.expanduser(path) for path in paths]
-        self._files = look_at(self._paths)
-        self._accounts = _ACCOUNTS if began == SUDO else ()
-        self._seen = look_at(self._accounts)
-        self._groups = _groups() if self._accounts else None
+        self._files = Witness(map(os.path.expanduser, paths))
+        self._accounts = Witness(_ACCOUNTS if began == SUDO else ())
+        self._groups = _groups() if began == SUDO else None
 
     def is_outdated(self) -> bool:
         """Tell whether a new process would be given something else."""
-        if look_at(self._paths) != self._files:
+        if self._files.has_changed():
             return True
-        seen = look_at(self._accounts)
-        if seen == self._seen:
+        if not self._accounts.has_changed():
             return False
         # other accounts may have changed
-        outdated = _groups() != self._groups
-        if not outdated:
-            self._seen = seen
-        return outdated
+        latest = Witness(_ACCOUNTS)
+        if _groups() != self._groups:
+            return True
+        self._accounts = latest
+        return False
 
 
 def _account() -> tuple[Any, ...]:

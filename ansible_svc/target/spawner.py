@@ -10,119 +10,23 @@ from __future__ import annotations
 
 import contextlib
 import itertools
-import marshal
-import os
 import socket
 import sys
 import threading
 
 from ansible_svc.target.frames import FrameReader, encode
-from ansible_svc.target.witness import look_at
+from ansible_svc.target.witness import Witness
+from ansible_svc.target.zygote_boot import Started
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    import subprocess
-    from types import CodeType
-    from typing import Callable
+    from typing import Callable, Iterator
+
+    from ansible_svc.target.zygote_boot import Forked
 
     Finished = Callable[["Outcome"], None]
 
-# Reads the sources that follow on the socket and becomes ansible_svc.target.zygote in an otherwise fresh interpreter.
-_BOOT = """
-import sys
-sys.path[:]=[p for p in sys.path if p not in("",".")]
-import os,struct,types
-fd=int(sys.argv[1])
-def take(count):
-    data=b""
-    while len(data)<count:
-        part=os.read(fd,count-len(data))
-        if not part:sys.exit(0)
-        data+=part
-    return data
-for name in("ansible_svc","ansible_svc.store","ansible_svc.target"):
-    module=sys.modules[name]=types.ModuleType(name);module.__path__=[]
-while 1:
-    length,=struct.unpack(">I",take(4))
-    if not length:break
-    name,source=take(length).split(b"\\0",1)
-    name=name.decode()
-    module=sys.modules[name]=types.ModuleType(name)
-    exec(compile(source,"<%s>"%name,"exec"),module.__dict__)
-    package,_,last=name.rpartition(".")
-    setattr(sys.modules[package],last,module)
-sys.argv[:]=[""]
-sys.modules["ansible_svc.target.zygote"].main(fd)
-"""
-# The same, for a process that was forked from this interpreter and so can be sent compiled code.
-_BOOT_FORKED = """
-import marshal,os,sys,types
-def take(count):
-    data=b""
-    while len(data)<count:
-        part=os.read(3,count-len(data))
-        if not part:os._exit(0)
-        data+=part
-    return data
-for name in("ansible_svc","ansible_svc.store","ansible_svc.target"):
-    module=sys.modules[name]=types.ModuleType(name);module.__path__=[]
-for name,code in marshal.loads(take(int.from_bytes(take(4),"big"))).items():
-    module=sys.modules[name]=types.ModuleType(name)
-    exec(code,module.__dict__)
-    package,_,last=name.rpartition(".")
-    setattr(sys.modules[package],last,module)
-sys.argv[:]=[""]
-sys.modules["ansible_svc.target.zygote"].main(3)
-"""
 _BASE_IMPORT_S = 60.0
-#: The zygote's files in the order in which they import each other, as module names without the package's.
-SOURCES = (
-    "store.private",
-    "store.eviction",
-    "target.code_cache",
-    "target.frames",
-    "target.stdlib",
-    "target.payload",
-    "target.popen",
-    "target.runner",
-    "target.namespace",
-    "target.children",
-    "target.audit",
-    "target.witness",
-    "target.idle",
-    "target.leftovers",
-    "target.reuse",
-    "target.commands",
-    "target.zygote",
-)
-
-
-class Forked:
-    """A process that was forked from this interpreter before it had done anything, and becomes a zygote when told how.
-
-    Parameters:
-        pid, channel, stderr: its number, the descriptor of the socket to it, and that of what it writes to its
-            standard error; see first_stage.fork_zygote.
-        codes: the zygote's files, module name -> compiled code, in order.
-    """
-
-    def __init__(self, pid: int, channel: int, stderr: int, codes: dict[str, CodeType]) -> None:
-        self._pid = pid
-        self.channel = socket.socket(fileno=channel)
-        self.stderr = open(stderr, "rb")  # noqa: SIM115 - who has the process closes it
-        inner = marshal.dumps(codes)
-        text = _BOOT_FORKED.encode()
-        self.boot = len(text).to_bytes(4, "big") + text + len(inner).to_bytes(4, "big") + inner
-
-    def wait(self) -> None:
-        """Wait for its end."""
-        os.waitpid(self._pid, 0)
-
-    def close(self) -> None:
-        """End it without having used it."""
-        self.channel.close()
-        self.stderr.close()
-        self.wait()
 
 
 class Outcome:
@@ -146,32 +50,25 @@ class ZygoteGone(Exception):
     """The zygote's process ended; the text is what it wrote to its standard error."""
 
 
-class ZygoteRetired(Exception):
-    """The zygote was closed because a newer one has taken its place."""
-
-
 class Zygote:
     """One running zygote process.
 
     Parameters:
-        interpreter: path of the Python to start, or that of what was forked.
-        sources: name -> source, for every name in SOURCES.
-        forked: a process that becomes this zygote, None to start one.
-
-    Raises OSError when the interpreter cannot be started.
+        interpreter: path of its Python.
+        process: what becomes this zygote.
 
     Threads: any thread may start work; one reader thread calls the ``finished`` functions.
     Guarded by ``_lock``: the waiting functions and what is known of the zygote; never held while writing, since the
     reader needs it. Guarded by ``_order``: what is written, and what was sent before.
     """
 
-    def __init__(self, interpreter: str, sources: dict[str, bytes], forked: Forked | None = None) -> None:
+    def __init__(self, interpreter: str, process: Forked | Started) -> None:
         self.interpreter = interpreter
         self.bundles: set[str] = set()
         self.blobs: set[str] = set()
         self._base: dict[str, str] | None = None
-        self._read_at_start: list[str] = []
-        self._witness = look_at(self._read_at_start)
+        self._read_at_start = Witness(())
+        self._users = 0
         self._retired = False
         self._base_claimed = False
         self._base_known = threading.Event()
@@ -181,40 +78,11 @@ class Zygote:
         self._numbers = itertools.count(1)
         self._gone: str | None = None
         self._answered = False
-        self._process: Forked | subprocess.Popen[bytes]
-        if forked is not None:
-            self._process, self._channel, boot = forked, forked.channel, forked.boot
-        else:
-            self._process, self._channel = self._start(interpreter)
-            boot = b""
-            for name in SOURCES:
-                text = b"ansible_svc." + name.encode() + b"\0" + sources[name]
-                boot += len(text).to_bytes(4, "big") + text
-            boot += bytes(4)
-        self._write(boot)
+        self._process = process
+        self._channel = process.channel
+        self._write(process.boot)
         self._reader = threading.Thread(target=self._read, name="svc-zygote-reader", daemon=True)
         self._reader.start()
-
-    @staticmethod
-    def _start(interpreter: str) -> tuple[subprocess.Popen[bytes], socket.socket]:
-        import subprocess
-
-        ours, theirs = socket.socketpair()
-        try:
-            process = subprocess.Popen(
-                [interpreter, "-c", _BOOT, str(theirs.fileno())],
-                pass_fds=[theirs.fileno()],
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.PIPE,
-                start_new_session=True,
-            )
-        except OSError:
-            ours.close()
-            raise
-        finally:
-            theirs.close()
-        return process, ours
 
     @property
     def gone(self) -> str | None:
@@ -245,12 +113,24 @@ class Zygote:
 
     def is_outdated(self) -> bool:
         """Tell whether an interpreter that is started now might find other packages, or be another."""
-        return look_at(self._read_at_start) != self._witness
+        return self._read_at_start.has_changed()
+
+    def take(self) -> bool:
+        """Say that something is about to be started, and whether it may; then give_back() has to follow."""
+        with self._lock:
+            taken = self._gone is None and not self._retired
+            self._users += taken
+            return taken
+
+    def give_back(self) -> None:
+        """Say that everything is started."""
+        with self._lock:
+            self._users -= 1
 
     def retire(self) -> bool:
-        """Let nothing more be started, unless something runs; tell which, since it can be closed then."""
+        """Let nothing more be started unless something runs or is about to; True means that it can be closed now."""
         with self._lock:
-            self._retired = not self._waiting
+            self._retired = not self._waiting and not self._users
             return self._retired
 
     def start(
@@ -260,7 +140,7 @@ class Zygote:
         finished: Finished,
         before: Callable[[], bytes] = bytes,
     ) -> int:
-        """Send a "run" or "exec" request.
+        """Send a "run" or "exec" request; only between take() and give_back().
 
         Parameters:
             header: the request without its id.
@@ -268,11 +148,9 @@ class Zygote:
             finished: called once with the Outcome, on the reader thread.
             before: called under ``_order``; returns frames to send first.
 
-        Returns the number to give to kill(). Raises ZygoteGone, ZygoteRetired.
+        Returns the number to give to kill(). Raises ZygoteGone.
         """
         with self._lock:
-            if self._retired:
-                raise ZygoteRetired
             if self._gone is not None:
                 raise ZygoteGone(self._gone)
             number = next(self._numbers)
@@ -311,10 +189,8 @@ class Zygote:
                 break
             for header, body in frames.feed(data):
                 self._answer(header, body)
-        stderr = self._process.stderr
-        text = stderr.read().decode("utf-8", "replace") if stderr is not None else ""
-        if stderr is not None:
-            stderr.close()
+        with self._process.stderr as stderr:
+            text = stderr.read().decode("utf-8", "replace")
         self._process.wait()
         with self._lock:
             self._gone = text
@@ -330,8 +206,7 @@ class Zygote:
             with self._lock:
                 self._answered = True
                 self._base = header["files"]  # type: ignore[assignment]
-                self._read_at_start = [self.interpreter, *header["read"]]  # type: ignore[misc]
-                self._witness = look_at(self._read_at_start)
+                self._read_at_start = Witness([self.interpreter, *header["read"]])  # type: ignore[misc]
             self._base_known.set()
             return
         with self._lock:
@@ -363,8 +238,9 @@ class Spawner:
         self._zygotes: dict[str, list[Zygote]] = {}
         self._starting: dict[str, threading.Lock] = {}
 
-    def zygote(self, interpreter: str, files: dict[str, str] | None = None) -> Zygote:
-        """Return a live zygote of an interpreter, starting one when there is none that fits.
+    @contextlib.contextmanager
+    def zygote(self, interpreter: str, files: dict[str, str] | None = None) -> Iterator[Zygote]:
+        """Give a live zygote of an interpreter to start something in; start one when there is none that fits.
 
         Parameters:
             interpreter: path of the Python.
@@ -372,33 +248,42 @@ class Spawner:
 
         Raises OSError when the interpreter cannot be started.
         """
-        found = self._find(interpreter, files)
-        if found is not None:
-            return found
+        zygote = self._find(interpreter, files) or self._add(interpreter, files)
+        try:
+            yield zygote
+        finally:
+            zygote.give_back()
+
+    def _find(self, interpreter: str, files: dict[str, str] | None) -> Zygote | None:
+        """Return a zygote that fits, taken, or None."""
+        with self._lock:
+            candidates = list(self._zygotes.get(interpreter, ()))
+        for zygote in candidates:
+            if zygote.gone is None and (files is None or zygote.serves(files)) and zygote.take():
+                return zygote
+        return None
+
+    def _add(self, interpreter: str, files: dict[str, str] | None) -> Zygote:
+        """Start a zygote unless another thread just has; return it, taken."""
         with self._lock:
             starting = self._starting.setdefault(interpreter, threading.Lock())
         with starting:
             found = self._find(interpreter, files)
             if found is not None:
                 return found
-            zygote = Zygote(interpreter, self._sources, self._take_forked(interpreter))
+            zygote = Zygote(interpreter, self._take_forked(interpreter) or Started(interpreter, self._sources))
             if files is not None:
                 zygote.serves(files)
+            zygote.take()
             with self._lock:
-                alive = [other for other in self._zygotes.get(interpreter, ()) if other.gone is None]
-                retired = [other for other in alive if other.is_outdated() and other.retire()]
-                self._zygotes[interpreter] = [*(other for other in alive if other not in retired), zygote]
+                others = list(self._zygotes.get(interpreter, ()))
+            retired = [other for other in others if other.is_outdated() and other.retire()]
+            kept = [other for other in others if other.gone is None and other not in retired]
+            with self._lock:
+                self._zygotes[interpreter] = [*kept, zygote]
             for other in retired:
                 other.close()
             return zygote
-
-    def _find(self, interpreter: str, files: dict[str, str] | None) -> Zygote | None:
-        with self._lock:
-            candidates = list(self._zygotes.get(interpreter, ()))
-        for zygote in candidates:
-            if zygote.gone is None and (files is None or zygote.serves(files)):
-                return zygote
-        return None
 
     def _take_forked(self, interpreter: str) -> Forked | None:
         """Return what was forked if it is of this interpreter and not yet used."""

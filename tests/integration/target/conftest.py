@@ -37,7 +37,8 @@ from ansible_svc.compat.task_run import UNIFIED_RESULTS
 from ansible_svc.services.modules import PRELOAD
 from ansible_svc.store import LayeredStore, MemoryStore, digest_bytes
 from ansible_svc.target.bundles import Bundles
-from ansible_svc.target.spawner import SOURCES, Outcome, Spawner, Zygote
+from ansible_svc.target.spawner import Outcome, Spawner, Zygote
+from ansible_svc.target.zygote_boot import SOURCES
 
 PATIENCE_S = 60.0
 
@@ -212,7 +213,6 @@ class Bench:
         reuse: bool = False,
     ) -> Running:
         """Start a run of a module; reuse: in a runner that may have run others, and may run others afterwards."""
-        zygote = self.spawner.zygote(interpreter or self.interpreter, module.files)
         encoder = get_module_encoder(module.parts.profile, Direction.CONTROLLER_TO_MODULE)
         header = {
             "op": "run",
@@ -227,11 +227,17 @@ class Bench:
         }
         body = json.dumps({"ANSIBLE_MODULE_ARGS": arguments or {}}, cls=encoder).encode()
         outcomes: queue.SimpleQueue[Outcome] = queue.SimpleQueue()
-        blobs, _missing = self.bundles.parts_for(module.name, zygote, {})
-        number = zygote.start(
-            header, body, outcomes.put, before=lambda: self.bundles.frames_for(module.name, zygote, blobs)
-        )
+        with self.spawner.zygote(interpreter or self.interpreter, module.files) as zygote:
+            blobs, _missing = self.bundles.parts_for(module.name, zygote, {})
+            number = zygote.start(
+                header, body, outcomes.put, before=lambda: self.bundles.frames_for(module.name, zygote, blobs)
+            )
         return Running(zygote, number, outcomes)
+
+    def zygote(self) -> Zygote:
+        """Return the zygote that a command would be started in."""
+        with self.spawner.zygote(self.interpreter) as zygote:
+            return zygote
 
     def run(self, module: Module, arguments: dict[str, Any] | None = None, **options: Any) -> Outcome:
         """Run a module to its end; options as for start."""
@@ -247,10 +253,10 @@ class Bench:
         pty: bool = False,
     ) -> Running:
         """Start a command."""
-        zygote = self.spawner.zygote(self.interpreter)
         outcomes: queue.SimpleQueue[Outcome] = queue.SimpleQueue()
         header: dict[str, object] = {"op": "exec", "argv": argv, "cwd": cwd, "env": env or {}, "pty": pty}
-        return Running(zygote, zygote.start(header, stdin, outcomes.put), outcomes)
+        with self.spawner.zygote(self.interpreter) as zygote:
+            return Running(zygote, zygote.start(header, stdin, outcomes.put), outcomes)
 
     def command(self, argv: list[str], stdin: bytes = b"", **options: Any) -> Outcome:
         """Run a command to its end; options as for start_command."""

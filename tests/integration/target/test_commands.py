@@ -160,7 +160,7 @@ def test_fifty_at_once(bench: Bench) -> None:
 
 def test_nothing_is_kept_of_what_has_ended(bench: Bench) -> None:
     bench.command(["true"])
-    zygote = bench.spawner.zygote(bench.interpreter)._process.pid
+    zygote = bench.zygote()._process.pid
     before = len(os.listdir(f"/proc/{zygote}/fd"))
     for _ in range(30):
         bench.sh("echo x; echo y >&2", b"stdin")

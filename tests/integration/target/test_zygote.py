@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from ansible_svc.target.spawner import ZygoteGone, ZygoteRetired
+from ansible_svc.target.spawner import ZygoteGone
 from tests.integration.target.conftest import INTERPRETERS, Bench, Running, alive, answer, end, eventually, read_pid
 
 ECHO = """
@@ -143,9 +143,9 @@ def test_a_module_that_a_signal_ends(bench: Bench, number: signal.Signals) -> No
     source = f"import os, sys\nos.write(1, b'before')\nos.kill(os.getpid(), {int(number)})\n"
     outcome = bench.run(bench.module("dies", source))
     assert (outcome.rc, outcome.out, outcome.error) == (-number, b"before", None)
-    zygote = bench.spawner.zygote(bench.interpreter)
+    zygote = bench.zygote()
     assert answer(bench.run(bench.module("echo", ECHO), {"word": "x"}))["word"] == "x"
-    assert bench.spawner.zygote(bench.interpreter) is zygote
+    assert bench.zygote() is zygote
     assert zygote.gone is None
 
 
@@ -310,11 +310,20 @@ def test_a_zygote_that_would_find_other_packages_is_replaced(
         assert third.zygote not in (asleep.zygote, second.zygote)
         assert asleep.zygote.gone is not None
         assert second.zygote.gone is not None
-        with pytest.raises(ZygoteRetired):
-            second.zygote.start({"op": "exec"}, b"", lambda outcome: None)
+        assert not second.zygote.take()
         assert answer(third.result())["word"] == "x"
     finally:
         end(pid)
+
+
+def test_a_zygote_that_is_about_to_start_something_is_not_retired(bench: Bench) -> None:
+    with bench.spawner.zygote(bench.interpreter) as zygote:
+        assert not zygote.retire()
+        number = zygote.start({"op": "exec", "argv": ["sleep", "60"], "cwd": None, "env": {}, "pty": False}, b"", print)
+    assert not zygote.retire()
+    zygote.kill(number)
+    eventually(zygote.retire, "that nothing runs")
+    assert bench.zygote() is not zygote
 
 
 def test_a_module_that_does_not_compile_is_its_own_failure(bench: Bench) -> None:
@@ -518,6 +527,6 @@ def test_a_zygote_that_is_killed_fails_what_ran_in_it_and_is_replaced(bench: Ben
         assert outcome.error is not None
         eventually(lambda: run.zygote.gone is not None)
         assert answer(bench.run(bench.module("echo", ECHO), {"word": "x"}))["word"] == "x"
-        assert bench.spawner.zygote(bench.interpreter) is not run.zygote
+        assert bench.zygote() is not run.zygote
     finally:
         end(pid)

@@ -11,7 +11,8 @@ from typing import Any
 
 import pytest
 
-from ansible_svc.engine.access import Access, Finished, ModuleCall, Place
+from ansible_svc.engine.access import Access
+from ansible_svc.engine.calls import Finished, ModuleCall, Place
 from ansible_svc.engine.preparing import AddMode, CopyFile, MakeDirectory, WriteBytes
 from ansible_svc.engine.probe import Span
 from ansible_svc.engine.running import Run, running

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from ansible_svc.engine.access import ModuleCall
 from ansible_svc.engine.account_changes import AccountChange, account_change
+from ansible_svc.engine.calls import ModuleCall
 from ansible_svc.services.modules import Bundle
 
 

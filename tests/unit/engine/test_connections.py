@@ -14,7 +14,7 @@ from ansible.plugins.connection import local as stock_local
 from ansible.plugins.connection import ssh as stock_ssh
 from ansible.plugins.loader import connection_loader
 
-from ansible_svc.engine.access import Finished
+from ansible_svc.engine.calls import Finished
 from ansible_svc.engine.connections import LocalConnection, NativeConnection, SshConnection, adopt, native_class
 from ansible_svc.engine.loaders import Loaders
 from ansible_svc.transport.failures import ConnectFailed, NoPython

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from ansible_svc.engine.access import Finished, ModuleCall
 from ansible_svc.engine.actions import ModuleText
+from ansible_svc.engine.calls import Finished, ModuleCall
 from ansible_svc.engine.connections import NativeConnection
 from ansible_svc.engine.copying import NativeCopy
 from ansible_svc.engine.preparing import MakeDirectory, WriteBytes

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from ansible.errors import AnsibleError
 
-from ansible_svc.engine.access import Finished, Place
+from ansible_svc.engine.calls import Finished, Place
 from ansible_svc.engine.fork_gateway import ForkedAccess, Gateway
 from ansible_svc.engine.running import current_run
 from ansible_svc.errors import CancelledError, DisconnectedError, Error, RemoteError, remote_error_class

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import hashlib
 import json
@@ -12,6 +13,7 @@ import subprocess
 import sys
 import time
 import zlib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -71,11 +73,12 @@ class FakeSpawner:
         self.error: OSError | None = None
         self.closed = 0
 
-    def zygote(self, interpreter: str, files: dict[str, str] | None = None) -> FakeZygote:
+    @contextlib.contextmanager
+    def zygote(self, interpreter: str, files: dict[str, str] | None = None) -> Iterator[FakeZygote]:
         self.asked.append((interpreter, files))
         if self.error is not None:
             raise self.error
-        return self.fake
+        yield self.fake
 
     def close(self) -> None:
         self.closed += 1

@@ -12,7 +12,7 @@ import pytest
 
 from ansible_svc.target import session
 from ansible_svc.target.session import SSH, SUDO, Session
-from ansible_svc.target.witness import look_at
+from ansible_svc.target.witness import Witness, look_at
 
 
 @pytest.fixture
@@ -110,3 +110,15 @@ def test_witness(tmp_path: Path) -> None:
     assert differs(), "the content of a file in a folder"
     file.unlink()
     assert differs()
+
+
+def test_a_folder_that_may_not_be_listed_shows_its_own_times(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def denied(path: str) -> list[str]:
+        raise PermissionError(path)
+
+    monkeypatch.setattr(os, "listdir", denied)
+    witness = Witness([f"{tmp_path}/"])
+    assert not witness.has_changed()
+    (tmp_path / "new").write_text("")
+    os.utime(tmp_path, (1, 1))
+    assert witness.has_changed()
