@@ -64,12 +64,15 @@ def test_a_second_round_sends_no_file_and_no_module_again(lab: Lab, files: tuple
 
 @pytest.mark.skipif(not Path("/proc/self/io").exists(), reason="only Linux counts what a process reads")
 def test_a_large_file_is_not_read_for_each_host(lab: Lab, tmp_path: Path) -> None:
-    """Neither to be compared nor to be sent: one reading for its digests, and one for all who need it."""
+    """Neither to be compared nor to be sent: one reading for its digests, and one for all hosts about equally far.
+
+    How many fall behind by more than what is kept for them is up to how busy the machine is.
+    """
     counter, source = tmp_path / "bytes_read", tmp_path / "large.bin"
     source.write_bytes(os.urandom(LARGE_BYTES))
     copy = {"ansible.builtin.copy": {"src": str(source), "dest": "{{ workdir }}/", "mode": "0600"}}
 
-    def bytes_read(*tasks: dict[str, Any]) -> int:
+    def bytes_read(*tasks: dict[str, Any]) -> tuple[int, int]:
         env = {
             "ANSIBLE_CALLBACK_PLUGINS": str(PLAYBOOKS / "callbacks"),
             "ANSIBLE_CALLBACKS_ENABLED": "bytes_read",
@@ -78,10 +81,12 @@ def test_a_large_file_is_not_read_for_each_host(lab: Lab, tmp_path: Path) -> Non
         book = [{"hosts": "all", "gather_facts": False, "tasks": list(tasks)}]
         outcome = run(lab, CANDIDATE, book, inventory(lab, HOSTS), env=env)
         assert outcome.run.rc == 0, outcome.run
-        return int(counter.read_text())
+        return _part(outcome, "files")["read"], int(counter.read_text())
 
-    others = bytes_read({"ansible.builtin.ping": {}})
-    assert bytes_read(copy, copy) - others < 3 * LARGE_BYTES
+    _, others = bytes_read({"ansible.builtin.ping": {}})
+    whole, everything = bytes_read(copy, copy)
+    assert whole == 1
+    assert everything - others < HOSTS / 2 * LARGE_BYTES
 
 
 def test_a_command_is_one_round_trip(lab: Lab) -> None:
