@@ -52,7 +52,7 @@ def as_ansible(connection: Any, doing: str = "") -> Iterator[None]:
         reason = OSError(errno.ENOENT, os.strerror(errno.ENOENT), str(error).encode())
         raise AnsibleError("Unable to execute ssh command line on a controller.") from reason
     except ConnectFailed as error:
-        raise AnsibleConnectionFailure(f"Failed to connect to the host via ssh: {error}") from None
+        raise _ssh_failure(connection, str(error)) from None
     except PasswordMissing:
         raise AnsibleError(f"Missing {connection.become.name} password") from None
     except PasswordWrong:
@@ -63,9 +63,15 @@ def as_ansible(connection: Any, doing: str = "") -> Iterator[None]:
         raise
     except (DisconnectedError, PoolClosedError, CancelledError):
         current_run().end_if_cancelled()
-        words = f"Connection to {connection._play_context.remote_addr} closed."
-        raise AnsibleConnectionFailure(f"Failed to connect to the host via ssh: {words}") from None
+        raise _ssh_failure(connection, f"Connection to {connection._play_context.remote_addr} closed.") from None
     except RemoteError as error:
         raise AnsibleError(f"{doing or 'the agent on the managed host failed'}: {error}") from None
     except Error as error:
         raise AnsibleError(str(error)) from None
+
+
+def _ssh_failure(connection: Any, said: str) -> AnsibleConnectionFailure:
+    """Return the error for what ssh wrote, which a task with ``no_log`` does not show."""
+    if connection._play_context.no_log:
+        said = "<error censored due to no log>"
+    return AnsibleConnectionFailure(f"Failed to connect to the host via ssh: {said}")

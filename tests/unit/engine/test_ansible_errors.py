@@ -30,7 +30,7 @@ from ansible_svc.transport.failures import (
 )
 
 CONNECTION = SimpleNamespace(
-    become=SimpleNamespace(name="sudo"), _play_context=SimpleNamespace(remote_addr="db.example.org")
+    become=SimpleNamespace(name="sudo"), _play_context=SimpleNamespace(remote_addr="db.example.org", no_log=False)
 )
 CLOSED = "Failed to connect to the host via ssh: Connection to db.example.org closed."
 
@@ -63,6 +63,14 @@ def test_what_becomes_what(error: Error, expected: type[Exception], words: str) 
         raise error
     assert type(caught.value) is expected
     assert said(caught.value) == words
+
+
+@pytest.mark.parametrize("error", [ConnectFailed("Permission denied: s3cret"), DisconnectedError("s3cret")])
+def test_a_task_with_no_log_does_not_show_what_ssh_wrote(error: Error) -> None:
+    silent = SimpleNamespace(_play_context=SimpleNamespace(remote_addr="s3cret.example.org", no_log=True))
+    with pytest.raises(AnsibleConnectionFailure) as caught, as_ansible(silent):
+        raise error
+    assert said(caught.value) == "Failed to connect to the host via ssh: <error censored due to no log>"
 
 
 def test_an_unknown_host_key_is_no_failed_connection() -> None:
