@@ -29,7 +29,7 @@ GATE_SCENARIOS := default become
 # Molecule leaves an inventory and a configuration behind; here `make clean` removes them.
 MOLECULE := ANSIBLE_HOME=$(CURDIR)/.cache/ansible molecule
 
-.PHONY: help setup demo test lint playbook-lint unit testing integration integration-latest conformance-quick molecule gate-molecule options changelog docs sanity bench build clean
+.PHONY: help setup demo test lint playbook-lint unit testing integration random-plays integration-latest conformance-quick molecule gate-molecule options changelog docs sanity bench build clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1|/' | column -t -s '|'
@@ -59,6 +59,9 @@ testing: # what only some tests need
 
 integration: setup testing ## tests with real mitogen contexts, sshd and ansible-playbook
 	$(PYTHON_BIN) -m pytest $(IN_PARALLEL) tests/integration
+
+random-plays: setup testing ## playbooks made by chance, under ansible-core's strategies and ours (SEEDS=1-100)
+	SVC_TEST_SEEDS="$(or $(SEEDS),1-100)" $(PYTHON_BIN) -m pytest tests/integration/test_random_plays.py
 
 integration-latest: ## those of them that stand on ansible-core, with the newest one that is supported, where a Python for it is found
 	$(call with_latest,$(LATEST)/bin/python -m pytest $(IN_PARALLEL) $(DEPENDS_ON_CORE))

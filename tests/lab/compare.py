@@ -29,6 +29,8 @@ Event = dict[str, Any]
 
 _ANY = "<any>"
 
+_ALWAYS_IN_STEP = ("playbook_start", "play_start", "stats")
+
 VOLATILE_KEYS = frozenset(
     {
         "at",
@@ -106,23 +108,31 @@ class Normaliser:
         return value
 
 
-def differences(left: Iterable[Event], right: Iterable[Event], normaliser: Normaliser | None = None) -> list[str]:
-    """Return what differs between two runs, one readable paragraph per difference; empty when nothing does."""
+def differences(
+    left: Iterable[Event], right: Iterable[Event], normaliser: Normaliser | None = None, *, in_step: bool = True
+) -> list[str]:
+    """Return what differs between two runs, one readable paragraph per difference; empty when nothing does.
+
+    in_step: hosts wait for each other before each task; otherwise each of them is compared by itself.
+    """
     normaliser = normaliser or Normaliser()
     runs = [[normaliser.event(event) for event in events] for events in (left, right)]
-    found = _ordered("outside of any host", *([e for e in run if "host" not in e] for run in runs))
+    outside = [[e for e in run if "host" not in e and (in_step or e["event"] in _ALWAYS_IN_STEP)] for run in runs]
+    found = _ordered("outside of any host", *outside)
     hosts = sorted({event["host"] for run in runs for event in run if "host" in event})
     for host in hosts:
         found += _ordered(f"host {host}", *([e for e in run if e.get("host") == host] for run in runs))
-    return found + _per_task(*runs)
+    return found + (_per_task(*runs) if in_step else [])
 
 
-def assert_equal(left: Iterable[Event], right: Iterable[Event], normaliser: Normaliser | None = None) -> None:
+def assert_equal(
+    left: Iterable[Event], right: Iterable[Event], normaliser: Normaliser | None = None, *, in_step: bool = True
+) -> None:
     """Raise AssertionError with the whole report when two runs differ, or when there is nothing to compare."""
     left, right = list(left), list(right)
     assert left, "the left run has no events"
     assert right, "the right run has no events"
-    found = differences(left, right, normaliser)
+    found = differences(left, right, normaliser, in_step=in_step)
     assert not found, "\n\n".join(found)
 
 
