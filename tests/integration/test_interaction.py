@@ -5,7 +5,6 @@
 from __future__ import annotations
 
 import json
-from collections import defaultdict
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +12,7 @@ import pytest
 
 from tests.integration.conversation import Keys, Said, converse
 from tests.integration.outputs import assert_same_lines, lines
-from tests.integration.twin import CANDIDATE, PLAYBOOKS, STOCK, Outcome, Pair, begin_afresh, inventory, run
+from tests.integration.twin import CANDIDATE, PLAYBOOKS, STOCK, Pair, begin_afresh, both, inventory, run
 from tests.lab import Lab
 from tests.lab.playbook import executable
 
@@ -222,20 +221,10 @@ def test_strategies_without_lockstep(lab: Lab, name: str, book: str, limit: str)
     """One host gives the same lines; several do the same things, each in its order."""
     if CANDIDATE == STOCK:
         pytest.skip("this compares other strategies")
-    hosts, path = inventory(lab, 3), PLAYBOOKS / f"{book}.yml"
-    stock, ours = (run(lab, strategy, path, hosts, args=["--limit", limit]) for strategy in (name, f"svc_{name}"))
+    path = PLAYBOOKS / f"{book}.yml"
+    pair = both(lab, path, inventory(lab, 3), strategies=(name, f"svc_{name}"), args=["--limit", limit])
 
-    assert ours.run.rc == stock.run.rc, ours.run
+    pair.assert_equal_by_host()
     if limit != "all":
-        assert lines(ours.run.stdout) == lines(stock.run.stdout)
-    assert _by_host(ours) == _by_host(stock)
-    ours.assert_native()
-
-
-def _by_host(outcome: Outcome) -> dict[str, list[tuple[str, str]]]:
-    """Return each host's events with their tasks, in their order."""
-    found = defaultdict(list)
-    for event in outcome.run.events:
-        if "host" in event:
-            found[event["host"]].append((event["event"], event.get("task", "")))
-    return dict(found)
+        assert lines(pair.ours.run.stdout) == lines(pair.stock.run.stdout)
+    pair.assert_native()
