@@ -297,7 +297,7 @@ class _Writer:
 
     def _add(self, task: Task, keywords: Sequence[str], chance: float) -> None:
         for keyword in keywords:
-            if self._sometimes(chance) and keyword not in self._unwanted:
+            if self._sometimes(chance) and keyword not in self._unwanted and _fits(task, keyword):
                 self._keyword(task, keyword)
 
     def _keyword(self, task: Task, keyword: str) -> None:
@@ -311,7 +311,7 @@ class _Writer:
                 task["tags"] = self.random.sample(_TAGS, self.random.choice([1, 1, 2]))
             case "environment":
                 task["environment"] = {"TASK_VARIABLE": "{{ inventory_hostname }}"}
-            case "loop" if not any(key == "loop" or key.startswith("with_") for key in task):
+            case "loop":
                 form, value = self.random.choice(
                     [
                         ("loop", ["x", "{{ word }}", 3]),
@@ -341,9 +341,7 @@ class _Writer:
                 self._registered.append(task["register"])
             case "changed_when" | "failed_when":
                 task[keyword] = self.random.choice([True, False, self._condition()])
-            case "delegate_to" if not any(
-                key.endswith("raw") for key in task
-            ):  # ssh masters may get in each other's way
+            case "delegate_to":
                 task["delegate_to"] = self.random.choice([*NAMES, "localhost"])
                 task["delegate_facts"] = self._sometimes(0.3)
             case "notify":
@@ -368,8 +366,6 @@ class _Writer:
                 task["become"] = self._sometimes(0.7)
             case "any_errors_fatal":
                 task["any_errors_fatal"] = self._sometimes(0.4)
-            case "loop" | "delegate_to":
-                pass  # a second loop is an error; raw on one host for several shows how ssh shared the connection
             case _:
                 task[keyword] = self._sometimes(0.8)
 
@@ -419,3 +415,13 @@ class _Writer:
 
     def _sometimes(self, chance: float) -> bool:
         return self.random.random() < chance
+
+
+def _fits(task: Task, keyword: str) -> bool:
+    """Tell whether a task may have a keyword, besides what it has."""
+    if keyword == "loop":
+        return not any(key == "loop" or key.startswith("with_") for key in task)
+    if keyword == "delegate_to":
+        # The output of raw on one host for several shows how ssh shared the connection.
+        return not any(key.endswith("raw") for key in task)
+    return True
