@@ -2,8 +2,8 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """Import the agent's code from archives.
 
-An archive is zlib-compressed JSON: a list of [module name, whether it is a package, source]. It is named by the sha256
-of its compressed form. transport/archives.py makes it.
+An archive is zlib-compressed text: for each module its name, "1" if it is a package, and its source, all separated by
+NUL, which no source has. It is named by the sha256 of its compressed form. transport/archives.py makes it.
 
 This file is the first of an archive to run (see first_stage.py): it stands alone.
 """
@@ -11,7 +11,6 @@ This file is the first of an archive to run (see first_stage.py): it stands alon
 from __future__ import annotations
 
 import importlib.machinery
-import json
 import sys
 import threading
 import zlib
@@ -56,8 +55,9 @@ class ArchiveImporter:
         """Return whether a module is a package, and its source; None when no archive has it."""
         with self._lock:
             while self._packed:
-                for module, is_package, source in json.loads(zlib.decompress(self._packed.pop())):
-                    self._sources[module] = is_package, source
+                parts = iter(zlib.decompress(self._packed.pop()).decode().split("\0"))
+                for module, is_package, source in zip(parts, parts, parts):
+                    self._sources[module] = bool(is_package), source
             return self._sources.get(name)
 
     def code_of(self, name: str) -> tuple[bool, CodeType] | None:

@@ -31,7 +31,7 @@ from ansible_svc.store.private import private_path
 from ansible_svc.target.boot_file import read
 
 # What mitogen.core and the agent import, and what modules do as well, is imported before the zygote is forked.
-AHEAD = (logging, pstats, pwd, shutil, syslog)
+AHEAD = (json, logging, pstats, pwd, shutil, syslog)
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
@@ -112,9 +112,10 @@ def start(settings: dict[str, Any], scope: dict[str, Any]) -> None:
         packed, codes = received(100, digest, settings["size"]), {}
     first = "ansible_svc.target.archive"
     if first not in codes:
-        for name, is_package, source in json.loads(zlib.decompress(packed)):
+        parts = iter(zlib.decompress(packed).decode().split("\0"))
+        for name, is_package, source in zip(parts, parts, parts):
             if name in (first, "mitogen.core"):
-                codes[name] = is_package, compile(source, name, "exec", dont_inherit=True)
+                codes[name] = bool(is_package), compile(source, name, "exec", dont_inherit=True)
     exec(codes["mitogen.core"][1], scope)  # noqa: S102
     scope["ExternalContext"]._reap_first_stage = lambda self: None  # it would wait for the zygote's end
     handler = scope["LogHandler"]

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ast
 import hashlib
+import itertools
 import json
 import zlib
 from collections.abc import Iterable
@@ -108,8 +109,8 @@ def _shortened(name: str, source: str) -> str:
 
 
 def _pack(sources: dict[str, str], packages: set[str], names: Iterable[str]) -> Archive:
-    members = [[name, name in packages, sources[name]] for name in names]
-    packed = zlib.compress(json.dumps(members, separators=(",", ":")).encode(), 9)
+    members = [(name, "1" if name in packages else "", sources[name]) for name in names]
+    packed = zlib.compress("\0".join(itertools.chain(*members)).encode(), 9)
     return Archive(hashlib.sha256(packed).hexdigest(), packed)
 
 

@@ -5,7 +5,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 import sys
 import zlib
@@ -23,7 +22,9 @@ MEMBERS = [
     ["ansible_svc.sample.inner", False, "from ansible_svc.sample import WHERE\nNAME = __name__\n"],
     ["elsewhere", False, "raise RuntimeError"],
 ]
-PACKED = zlib.compress(json.dumps(MEMBERS).encode())
+PACKED = zlib.compress(
+    "\0".join(f"{name}\0{'1' if package else ''}\0{source}" for name, package, source in MEMBERS).encode()
+)
 DIGEST = hashlib.sha256(PACKED).hexdigest()
 
 

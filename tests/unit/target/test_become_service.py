@@ -5,7 +5,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import sys
 import zlib
 from types import ModuleType
@@ -20,7 +19,7 @@ from ansible_svc.target.archive import ArchiveImporter
 from ansible_svc.target.become_service import BecomeService
 from ansible_svc.target.cache import Cache
 
-PACKED = zlib.compress(json.dumps([["first_stage", False, "FIRST = 1"]]).encode())
+PACKED = zlib.compress(b"first_stage\0\0FIRST = 1")
 DIGEST = hashlib.sha256(PACKED).hexdigest()
 
 

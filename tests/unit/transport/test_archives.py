@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import ast
 import hashlib
-import json
 import os
 import zlib
 from pathlib import Path
@@ -18,7 +17,8 @@ from ansible_svc.transport.archives import Archive
 
 
 def members(archive: Archive) -> dict[str, tuple[bool, str]]:
-    return {name: (package, source) for name, package, source in json.loads(zlib.decompress(archive.packed))}
+    parts = iter(zlib.decompress(archive.packed).decode().split("\0"))
+    return {name: (bool(package), source) for name, package, source in zip(parts, parts, parts, strict=True)}
 
 
 @pytest.fixture(scope="module")
