@@ -47,6 +47,7 @@ FAMILIES = [
     Family("max_fail_percentage", hosts=3),
     Family("meta", hosts=3),
     Family("no_log", args=("--diff", "-vv")),
+    Family("roles", hosts=3),
     Family("run_once", hosts=3),
     Family("serial", hosts=3),
     Family("templates"),

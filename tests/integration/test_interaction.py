@@ -212,6 +212,7 @@ def test_output_line_for_line_and_retry_files(lab: Lab, tmp_path: Path) -> None:
         ("free", "blocks", "host01"),
         ("free", "handlers", "all"),
         ("free", "includes", "all"),
+        ("free", "roles", "host01"),
         ("host_pinned", "blocks", "all"),
         ("host_pinned", "meta", "host01"),
         ("host_pinned", "serial", "all"),
