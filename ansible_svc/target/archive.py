@@ -24,44 +24,54 @@ if TYPE_CHECKING:
     Codes = dict[str, tuple[bool, CodeType]]
 
 
+class Unrestricted:
+    """What mitogen.parent asks of its own importer's policy before it starts a child: nothing is withheld."""
+
+    overrides = ()
+    blocks = ()
+
+
 class ArchiveImporter:
-    """A meta path finder and loader over archives.
+    """A meta path finder and loader over an archive.
+
+    Parameters:
+        digest, packed: the archive's name and content. It is unpacked only when a source is wanted.
+        codes: what of it is compiled already.
 
     Attributes:
-        codes: what a cache had, and what was compiled here.
+        digest, packed: as given.
+        codes: what was given, and what was compiled here.
+        policy, _resource_requester: this one stands where mitogen expects its own importer, which asks for modules.
 
-    Threads: any. Guarded by ``_lock``: the archives that were not unpacked yet, and the table of sources.
+    Threads: any. Guarded by ``_lock``: the table of sources.
     """
 
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._packed: list[bytes] = []
-        self._sources: dict[str, tuple[bool, str]] = {}
-        self.codes: Codes = {}
+    policy = Unrestricted
+    _resource_requester = None
 
-    def add(self, packed: bytes, codes: Codes) -> None:
-        """Serve an archive's modules too. It is unpacked only when a source is wanted."""
-        with self._lock:
-            self._packed.append(packed)
-            self.codes.update(codes)
+    def __init__(self, digest: str, packed: bytes, codes: Codes) -> None:
+        self._lock = threading.Lock()
+        self._sources: dict[str, tuple[bool, str]] = {}
+        self.digest = digest
+        self.packed = packed
+        self.codes = codes
 
     def names(self) -> list[str]:
-        """Return the names of the modules that the archives hold."""
+        """Return the names of the modules that the archive holds."""
         self.source_of("")
-        with self._lock:
-            return list(self._sources)
+        return list(self._sources)
 
     def source_of(self, name: str) -> tuple[bool, str] | None:
-        """Return whether a module is a package, and its source; None when no archive has it."""
+        """Return whether a module is a package, and its source; None when the archive lacks it."""
         with self._lock:
-            while self._packed:
-                parts = iter(zlib.decompress(self._packed.pop()).decode().split("\0"))
+            if not self._sources:
+                parts = iter(zlib.decompress(self.packed).decode().split("\0"))
                 for module, is_package, source in zip(parts, parts, parts):
                     self._sources[module] = bool(is_package), source
-            return self._sources.get(name)
+        return self._sources.get(name)
 
     def code_of(self, name: str) -> tuple[bool, CodeType] | None:
-        """Return whether a module is a package, and its compiled code; None when no archive has it."""
+        """Return whether a module is a package, and its compiled code; None when the archive lacks it."""
         found = self.codes.get(name)
         if found is None:
             located = self.source_of(name)
@@ -74,7 +84,7 @@ class ArchiveImporter:
     def find_spec(
         self, fullname: str, path: Sequence[str] | None = None, target: ModuleType | None = None
     ) -> importlib.machinery.ModuleSpec | None:
-        """Return the spec of a module that an archive holds, or None."""
+        """Return the spec of a module that the archive holds, or None."""
         if fullname.partition(".")[0] not in ("ansible_svc", "mitogen"):
             return None
         found = self.code_of(fullname)
@@ -95,15 +105,12 @@ class ArchiveImporter:
         """Return a module's source (PEP 302, for linecache). Raises ImportError."""
         located = self.source_of(fullname)
         if located is None:
-            raise ImportError("no %s in the agent's archives" % fullname, name=fullname)
+            raise ImportError("no %s in this archive" % fullname, name=fullname)
         return located[1]
 
 
-#: The one that serves this process; not installed where the code is there in the ordinary way.
-importer = ArchiveImporter()
-
-
-def install(packed: bytes, codes: Codes) -> None:
-    """Have this process import from an archive."""
-    importer.add(packed, codes)
+def install(digest: str, packed: bytes, codes: Codes) -> ArchiveImporter:
+    """Have this process import from an archive, which the result serves; see ArchiveImporter for the parameters."""
+    importer = ArchiveImporter(digest, packed, codes)
     sys.meta_path.insert(0, importer)
+    return importer

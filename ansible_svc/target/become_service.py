@@ -15,7 +15,8 @@ from ansible_svc.errors import RefusedError
 from ansible_svc.service import AllowAny, AllowParents, Service, arg_spec, expose
 from ansible_svc.store.digests import digest_bytes, is_digest
 from ansible_svc.target import boot_file
-from ansible_svc.target.archive import ArchiveImporter, importer
+from ansible_svc.target.archive import install
+from ansible_svc.target.own_code import OwnCode
 
 #: How much module code is handed to another agent in one answer.
 _HANDED_BYTES = 16 << 20
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from ansible_svc.service import Request
-    from ansible_svc.target.archive import Codes
+    from ansible_svc.target.archive import ArchiveImporter
     from ansible_svc.target.cache import Cache
 
 
@@ -35,19 +36,19 @@ class BecomeService(Service):
     Parameters:
         econtext: mitogen's ExternalContext of this process.
         cache: this agent's.
-        archive: name and content of the archive that this agent was booted from.
+        importer: serves the archive that this agent was booted from.
 
-    Threads: any; each request holds a Pool thread until the new agent is there. Guarded by ``_lock``: whether the code
-    for becoming is loaded. ``_born`` only grows, by whole numbers.
+    Threads: any; each request holds a Pool thread until the new agent is there. Guarded by ``_lock``: what serves
+    the code for becoming, once it is there. ``_born`` only grows, by whole numbers.
     """
 
-    def __init__(self, router: Any, econtext: Any, cache: Cache, archive: tuple[str, bytes]) -> None:
+    def __init__(self, router: Any, econtext: Any, cache: Cache, importer: ArchiveImporter) -> None:
         super().__init__(router)
         self._econtext = econtext
         self._cache = cache
-        self._archive = archive
+        self._importer = importer
         self._lock = threading.Lock()
-        self._loaded = False
+        self._loaded: ArchiveImporter | None = None
         self._born: set[int] = set()
 
     @expose(policy=AllowParents())
@@ -76,18 +77,20 @@ class BecomeService(Service):
         Raises ValueError when the archive is not what its name says.
         """
         with self._lock:
-            if not self._loaded:
+            if self._loaded is None:
                 if packed and digest_bytes(packed) != digest:
                     raise ValueError("the archive is not what its name says")
-                if not self._load(digest, packed):
-                    return {"missing": True}
-                self._loaded = True
+                self._loaded = self._load(digest, packed)
+            if self._loaded is None:
+                return {"missing": True}
         self._born.add(context_id)
         from ansible_svc.target.become import FIRST_STAGE, become
         from ansible_svc.target.booting import Boot
 
-        first_stage = importer.get_source(FIRST_STAGE)
-        return become(self._econtext, context_id, Boot(first_stage, *self._archive, cache, agent), options)
+        boot = Boot(
+            self._loaded.get_source(FIRST_STAGE), self._importer.digest, self._importer.packed, cache, agent
+        )
+        return become(self._econtext, context_id, boot, options)
 
     @expose(policy=AllowAny(), wants_request=True)
     @arg_spec({"digests": list})
@@ -110,19 +113,13 @@ class BecomeService(Service):
             found.append(blob)
         return found
 
-    def _load(self, digest: str, packed: bytes) -> bool:
-        codes: Codes = {}
+    def _load(self, digest: str, packed: bytes) -> ArchiveImporter | None:
         found = boot_file.read(self._cache.directory, digest)
-        if found is not None:
-            packed, codes = found
-        elif not packed:
-            return False
-        else:
-            compiler = ArchiveImporter()
-            compiler.add(packed, {})
-            for name in compiler.names():
-                compiler.code_of(name)
-            codes = compiler.codes
-            self._cache.keep_boot_file(boot_file.file_name(digest), boot_file.content(packed, codes))
-        importer.add(packed, codes)
-        return True
+        if found is None and not packed:
+            return None
+        loaded = install(digest, *(found or (packed, {})))
+        if found is None:
+            for name in loaded.names():
+                loaded.code_of(name)
+        OwnCode(self._cache, loaded, found=found is not None).keep()
+        return loaded

@@ -7,10 +7,10 @@ Runs on the main thread of a new agent, called by first_stage.py.
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import select
-import sys
 
 from ansible_svc.errors import Error
 from ansible_svc.names import BECOME_SERVICE
@@ -18,12 +18,11 @@ from ansible_svc.service import call
 from ansible_svc.service.endpoint import endpoint_of
 from ansible_svc.service.takeover import start
 from ansible_svc.target.agent import AgentService
-from ansible_svc.target.archive import importer
 from ansible_svc.target.become_service import BecomeService
-from ansible_svc.target.boot_file import content, file_name
 from ansible_svc.target.cache import Cache
 from ansible_svc.target.cache_service import CacheService
 from ansible_svc.target.line import lay_over
+from ansible_svc.target.own_code import OwnCode
 from ansible_svc.target.session import Session
 from ansible_svc.target.zygote_boot import SOURCES, Forked
 
@@ -32,10 +31,9 @@ if TYPE_CHECKING:
     from types import CodeType
     from typing import Any, Callable
 
-READY = b"ansible-svc: ready "
-#: Compiled for the cache as well, although an agent may come to its end without having needed them.
-_SOON_NEEDED = ("ansible_svc.target.blobs", "ansible_svc.target.file_writer", "ansible_svc.target.file_reader")
+    from ansible_svc.target.archive import ArchiveImporter
 
+READY = b"ansible-svc: ready "
 _NEIGHBOUR_TIMEOUT_S = 10.0
 
 
@@ -43,7 +41,7 @@ def begin(
     econtext: Any,
     settings: dict[str, Any],
     directory: str | None,
-    archive: tuple[str, bytes],
+    importer: ArchiveImporter,
     warm: bool,
     zygote: tuple[int, int, int],
 ) -> None:
@@ -54,12 +52,10 @@ def begin(
         settings: "packages" and "threads" of the Pool, "candidates" (see AgentService.hello), "cache_bytes",
             "packed" (whether messages are, see line.py), "began" (see session.Session).
         directory: the cache directory, or None.
-        archive: the name and the content of the archive that this code is from.
-        warm: it came from the cache directory.
+        importer: serves the archive that this code is from.
+        warm: that came from the cache directory.
         zygote: what may become one, see zygote_boot.Forked.
     """
-    # Everything that there is has come with the archive: what is not in it need not be asked for.
-    sys.meta_path.remove(econtext.importer)
     start(list(settings["packages"]), settings["threads"], econtext)
     pool = endpoint_of(econtext.router).pool
     assert pool is not None
@@ -67,10 +63,11 @@ def begin(
     cache = Cache(directory, settings["cache_bytes"], problems.append)
     agent = AgentService(econtext.router, cache, problems, _neighbour(econtext), Session(settings["began"]))
     sources = {name: importer.get_source("ansible_svc." + name).encode() for name in SOURCES}
-    facts = agent.hello(sources, settings["candidates"], Forked(*zygote, _codes()))
+    facts = agent.hello(sources, settings["candidates"], Forked(*zygote, _codes(importer)))
+    own_code = OwnCode(cache, importer, found=warm)
     pool.add(agent)
-    pool.add(CacheService(econtext.router, cache))
-    pool.add(BecomeService(econtext.router, econtext, cache, archive))
+    pool.add(CacheService(econtext.router, cache, own_code))
+    pool.add(BecomeService(econtext.router, econtext, cache, importer))
     facts["kept"] = cache.kept()
     facts["warm"] = warm
     facts["cache"] = cache.directory
@@ -78,15 +75,13 @@ def begin(
         stream = econtext.stream
         lay_over(stream.protocol, lambda broker, error: stream.on_disconnect(broker))
     _write_all(econtext.stream.transmit_side.fp.fileno(), READY + json.dumps(facts).encode() + b"\n")
-    if warm:
-        cache.used_boot_file(file_name(archive[0]))
-    else:
-        for name in _SOON_NEEDED:
-            importer.code_of(name)
-        cache.keep_boot_file(file_name(archive[0]), content(archive[1], dict(importer.codes)))
+    if not warm:
+        own_code.keep()
+    gc.freeze()
+    gc.enable()  # off since the first stage
 
 
-def _codes() -> dict[str, CodeType]:
+def _codes(importer: ArchiveImporter) -> dict[str, CodeType]:
     """Return the zygote's files, compiled, by module name."""
     codes = {}
     for name in SOURCES:

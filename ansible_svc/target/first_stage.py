@@ -14,6 +14,7 @@ cache directory has it, compiled (see boot_file.py), nothing else has to be sent
 
 from __future__ import annotations
 
+import gc
 import hashlib
 import json
 import logging
@@ -98,6 +99,7 @@ def start(settings: dict[str, Any], scope: dict[str, Any]) -> None:
             configuration of mitogen's ExternalContext; "agent", see boot.begin.
         scope: the namespace of the program, in which mitogen.core expects to run.
     """
+    gc.disable()  # nothing of what is made until the agent is ready is garbage
     zygote = fork_zygote()
     os.dup2(0, 100)
     null = os.open("/dev/null", os.O_RDONLY)
@@ -117,20 +119,26 @@ def start(settings: dict[str, Any], scope: dict[str, Any]) -> None:
             if name in (first, "mitogen.core"):
                 codes[name] = bool(is_package), compile(source, name, "exec", dont_inherit=True)
     exec(codes["mitogen.core"][1], scope)  # noqa: S102
-    scope["ExternalContext"]._reap_first_stage = lambda self: None  # it would wait for the zygote's end
+    context = scope["ExternalContext"]
+    context._reap_first_stage = lambda self: None  # it would wait for the zygote's end
+    context._setup_resource_requester = lambda self: None
     handler = scope["LogHandler"]
     uncork, handler.uncork = handler.uncork, lambda self: None
 
-    def begin(econtext: Any) -> None:
+    def set_up_importer(self: Any) -> None:
+        # Everything that there is comes with the archive: what is not in it need not be asked for.
         module = type(sys)(first)
         exec(codes[first][1], module.__dict__)  # noqa: S102
         sys.modules[first] = module
-        module.install(packed, codes)
+        self.importer = self.router.importer = module.install(digest, packed, codes)
+
+    def begin(econtext: Any) -> None:
         from ansible_svc.target.boot import begin
 
-        begin(econtext, settings["agent"], directory, (digest, packed), bool(found), zygote)
+        begin(econtext, settings["agent"], directory, econtext.importer, bool(found), zygote)
         # no message may go before what begin() writes
         handler.uncork = uncork
         econtext.log_handler.uncork()
 
-    scope["ExternalContext"](dict(settings["context"], on_start=begin, core_src_fd=None, send_ec2=False)).main()
+    context._setup_importer = set_up_importer
+    context(dict(settings["context"], on_start=begin, core_src_fd=None, send_ec2=False)).main()

@@ -84,6 +84,7 @@ class Zygote:
 
     def serve(self) -> None:
         """Answer requests until the agent closes the socket."""
+        gc.disable()  # what is imported stays; _warm_up looks for the rest, and runners begin with it enabled
         sys.meta_path.insert(0, self._importer)
         for descriptor in (self._wake_read, self._wake_write):
             os.set_blocking(descriptor, False)
@@ -137,7 +138,6 @@ class Zygote:
         for name in header["modules"]:  # type: ignore[attr-defined]
             __import__(name)
         popen.lay_over()
-        gc.collect()
         gc.freeze()
         self._send({"op": "based", "files": self._importer.imported(), "read": _read_at_start()})
 

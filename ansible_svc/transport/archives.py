@@ -21,7 +21,7 @@ import mitogen.core
 import ansible_svc
 from ansible_svc.store.kept_file import KeptFile
 from ansible_svc.target.become import FIRST_STAGE
-from ansible_svc.transport.compact import without_comments, without_types
+from ansible_svc.transport.compact import with_narrow_indents, without_comments, without_definitions, without_types
 
 _BECOME = (
     "mitogen.parent",
@@ -29,6 +29,23 @@ _BECOME = (
     "ansible_svc.target.first_stage",
     "ansible_svc.target.booting",
     "ansible_svc.target.become",
+)
+#: What first_stage.py replaces of mitogen.core, and what nothing else has a use for then. A name that another release
+#: of mitogen lacks is not missed.
+NOT_OF_CORE = frozenset(
+    (
+        "Importer",
+        "ImportPolicy",
+        "ModuleDeniedByBlocksError",
+        "ModuleDeniedByOverridesError",
+        "ModuleUnsuitableError",
+        "ResourceReader",
+        "ResourceRequester",
+        "ExternalContext._reap_first_stage",
+        "ExternalContext._setup_importer",
+        "ExternalContext._setup_resource_requester",
+        "ExternalContext.detach",
+    )
 )
 _NOT_ON_HOSTS = ("ansible_svc.service.testing", "ansible_svc.store.kept_file")
 _PACKAGES = ("service", "store", "target")
@@ -104,8 +121,10 @@ def _make(sources: dict[str, str]) -> Archives:
 
 
 def _shortened(name: str, source: str) -> str:
-    # mitogen has no annotations, and texts of several lines in all places
-    return without_comments(source) if name.startswith("mitogen.") else without_types(without_comments(source))
+    source = without_comments(source)
+    if name == "mitogen.core":
+        source = without_definitions(source, NOT_OF_CORE)
+    return with_narrow_indents(source) if name.startswith("mitogen.") else without_types(source)
 
 
 def _pack(sources: dict[str, str], packages: set[str], names: Iterable[str]) -> Archive:

@@ -6,7 +6,8 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
+from typing import AnyStr
 
 # Enough of Python's grammar (reference manual, chapter 2) to tell strings and comments from everything else. A
 # backslash keeps a quote from ending a string in raw ones, too.
@@ -25,6 +26,8 @@ _REST_OF_LINE = re.compile(r"[ \t]*(?:#[^\n]*)?(?:\n|$)")
 _DOCUMENTATION = re.compile(
     r"""^(DOCUMENTATION|EXAMPLES|RETURN) *= *r?(\"{3}|'{3})((?:[^\\]|\\.)*?)\2""", re.MULTILINE | re.DOTALL
 )
+# A branch that every Python takes on which agents run: what follows it is for older ones.
+_TAKEN = re.compile(r"sys\.version_info >= \((2|3), [0-8](, \d+)?\)")
 # What a statement keeps other statements in.
 _OF_STATEMENTS = ("body", "orelse", "finalbody", "handlers", "cases")
 _INDENT = re.compile(r"(?m)^(?: {4})+")
@@ -75,6 +78,26 @@ def _begins_line(source: str, at: int) -> bool:
     return not source[source.rfind("\n", 0, at) + 1 : at].strip()
 
 
+def without_definitions(source: str, names: Collection[str]) -> str:
+    """Return source without functions and classes, and without what only Pythons before 3.9 run.
+
+    Parameters:
+        names: those to leave out, "name" of the file's own and "Class.name" of a class's. Something else must stay
+            in each class.
+    """
+    lines = source.split("\n")
+    waiting = [("", ast.parse(source).body)]
+    for prefix, body in waiting:
+        for node in body:
+            if isinstance(node, (ast.ClassDef, ast.FunctionDef)) and prefix + node.name in names:
+                _blank(lines, node.lineno, node)
+            elif isinstance(node, ast.ClassDef):
+                waiting.append((f"{node.name}.", node.body))
+            elif isinstance(node, ast.If) and node.orelse and _TAKEN.fullmatch(ast.unparse(node.test)):
+                _blank(lines, (node.body[-1].end_lineno or 0) + 1, node)
+    return "\n".join(lines)
+
+
 def without_types(source: str) -> str:
     """Return source without annotations and what is there for type checkers alone, with narrow indents.
 
@@ -84,15 +107,19 @@ def without_types(source: str) -> str:
     statements = list(_statements(ast.parse(source)))
     for node in statements:
         if isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING":
-            lines[node.lineno - 1 : node.end_lineno] = [b""] * ((node.end_lineno or 0) - node.lineno + 1)
+            _blank(lines, node.lineno, node)
     # from the end, so that no place moves before it is reached
     for start, end, instead in sorted(_annotations(statements, lines), reverse=True):
         _replace(lines, start, end, instead)
-    text = b"\n".join(lines).decode()
-    strings = _lines_inside_of_strings(text)
+    return with_narrow_indents(b"\n".join(lines).decode())
+
+
+def with_narrow_indents(source: str) -> str:
+    """Return source with one space for each four at the beginnings of lines."""
+    strings = _lines_inside_of_strings(source)
     return "\n".join(
         line if number in strings else _INDENT.sub(lambda match: " " * (len(match[0]) // 4), line.rstrip())
-        for number, line in enumerate(text.split("\n"), 1)
+        for number, line in enumerate(source.split("\n"), 1)
     )
 
 
@@ -116,6 +143,12 @@ def _lines_inside_of_strings(source: str) -> set[int]:
             found.update(range(number + 1, number + count + 1))
             at, number = match.end(), number + count
     return found
+
+
+def _blank(lines: list[AnyStr], first: int, last: ast.stmt) -> None:
+    """Empty the lines from a number on to the end of a statement."""
+    count = (last.end_lineno or first) - first + 1
+    lines[first - 1 : last.end_lineno] = [lines[0][:0]] * count
 
 
 Place = tuple[int, int]

@@ -14,8 +14,9 @@ from pathlib import Path
 import pytest
 
 from ansible_svc.target import boot_file
-from ansible_svc.target.archive import ArchiveImporter
+from ansible_svc.target.archive import ArchiveImporter, install
 from ansible_svc.target.cache import Cache
+from ansible_svc.target.own_code import OwnCode
 
 MEMBERS = [
     ["ansible_svc.sample", True, "WHERE = __name__"],
@@ -28,17 +29,16 @@ PACKED = zlib.compress(
 DIGEST = hashlib.sha256(PACKED).hexdigest()
 
 
-@pytest.fixture
-def importer(monkeypatch: pytest.MonkeyPatch) -> Iterator[ArchiveImporter]:
-    importer = ArchiveImporter()
-    monkeypatch.setattr(sys, "meta_path", [importer, *sys.meta_path])
-    yield importer
+@pytest.fixture(autouse=True)
+def own_imports(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setattr(sys, "meta_path", [*sys.meta_path])
+    yield
     for name in [name for name in sys.modules if name.startswith("ansible_svc.sample")]:
         del sys.modules[name]
 
 
-def test_modules_and_packages_are_imported(importer: ArchiveImporter) -> None:
-    importer.add(PACKED, {})
+def test_modules_and_packages_are_imported() -> None:
+    importer = install(DIGEST, PACKED, {})
     import ansible_svc.sample.inner as inner  # type: ignore[import-not-found]
 
     assert (inner.NAME, inner.WHERE) == ("ansible_svc.sample.inner", "ansible_svc.sample")
@@ -46,16 +46,16 @@ def test_modules_and_packages_are_imported(importer: ArchiveImporter) -> None:
     assert sorted(importer.names()) == ["ansible_svc.sample", "ansible_svc.sample.inner", "elsewhere"]
 
 
-def test_only_our_own_names_are_served(importer: ArchiveImporter) -> None:
-    importer.add(PACKED, {})
+def test_only_our_own_names_are_served() -> None:
+    importer = install(DIGEST, PACKED, {})
     assert importer.find_spec("elsewhere") is None
     assert importer.find_spec("ansible_svc.absent") is None
     with pytest.raises(ImportError, match="absent"):
         importer.get_source("ansible_svc.absent")
 
 
-def test_compiled_code_is_used_without_unpacking(importer: ArchiveImporter) -> None:
-    importer.add(b"not even an archive", {"ansible_svc.sample": (False, compile("WHERE = 'kept'", "x", "exec"))})
+def test_compiled_code_is_used_without_unpacking() -> None:
+    install(DIGEST, b"not even an archive", {"ansible_svc.sample": (False, compile("WHERE = 'kept'", "x", "exec"))})
     import ansible_svc.sample as sample
 
     assert sample.WHERE == "kept"
@@ -65,13 +65,12 @@ class Kept:
     """Hold a cache directory with one archive in it."""
 
     def __init__(self, folder: Path) -> None:
-        importer = ArchiveImporter()
-        importer.add(PACKED, {})
+        importer = ArchiveImporter(DIGEST, PACKED, {})
         for name in importer.names():
             importer.code_of(name)
         self.directory = str(folder / "cache")
         cache = Cache(self.directory, 1 << 20, lambda text: None)
-        cache.keep_boot_file(boot_file.file_name(DIGEST), boot_file.content(PACKED, importer.codes))
+        OwnCode(cache, importer, found=False).keep()
         [self.path] = [Path(self.directory, name) for name in os.listdir(self.directory)]
 
 

@@ -28,7 +28,7 @@ class Stage:
 
     def __init__(self, cache: Cache) -> None:
         self.cache = cache
-        self.service = BecomeService(None, "econtext", cache, ("digest-1", b"packed-1"))
+        self.service = BecomeService(None, "econtext", cache, ArchiveImporter("digest-1", b"packed-1", {}))
         self.booted: list[tuple[Any, int, Any, dict[str, Any]]] = []
 
     def become(self, packed: bytes, digest: str = DIGEST, number: int = 7) -> dict[str, Any]:
@@ -40,7 +40,7 @@ class Stage:
 @pytest.fixture
 def stage(tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> Stage:
     stage = Stage(Cache(str(tmp_path / "cache"), 1 << 20, lambda text: None))
-    monkeypatch.setattr(become_service, "importer", ArchiveImporter())
+    monkeypatch.setattr(sys, "meta_path", [*sys.meta_path])
     fake: Any = ModuleType("ansible_svc.target.become")
     fake.FIRST_STAGE = "first_stage"
 
@@ -68,9 +68,8 @@ def test_code_for_becoming_that_is_neither_sent_nor_kept_is_missing(stage: Stage
     assert stage.become(b"") == {"facts": {}}
 
 
-def test_another_agent_finds_it_in_the_cache(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_another_agent_finds_it_in_the_cache(stage: Stage) -> None:
     stage.become(PACKED)
-    monkeypatch.setattr(become_service, "importer", ArchiveImporter())
     other = Stage(stage.cache)
     assert other.become(b"") == {"facts": {}}
 

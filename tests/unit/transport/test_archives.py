@@ -7,9 +7,11 @@ from __future__ import annotations
 import ast
 import hashlib
 import os
+import re
 import zlib
 from pathlib import Path
 
+import mitogen.core
 import pytest
 
 from ansible_svc.transport import archives
@@ -51,6 +53,20 @@ def test_the_first_stage_needs_nothing_of_ours_and_runs_on_old_pythons(made: arc
     imported = {node.module for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) and node.col_offset == 0}
     assert imported == {"__future__", "contextlib"}
     assert {"start", "read", "open_private"} <= {node.name for node in tree.body if isinstance(node, ast.FunctionDef)}
+
+
+def test_nothing_asks_for_what_is_left_out_of_mitogen(made: archives.Archives) -> None:
+    """Nothing but main(), and for what it calls the first stage gives it something else."""
+    whole = Path(mitogen.core.__file__).read_text()
+    left = members(made.agent)["mitogen.core"][1]
+    mentioned = re.findall(r"\w+", left)
+    for name in archives.NOT_OF_CORE:
+        holder, _, last = name.rpartition(".")
+        assert hasattr(getattr(mitogen.core, holder) if holder else mitogen.core, last)
+        assert f" {last}(" in whole
+        if mentioned.count(last):
+            assert mentioned.count(last) == left.count(f"self.{last}()") == 1, last
+            assert f"context.{last} = " in made.first_stage
 
 
 def test_everything_compiles_for_old_pythons(made: archives.Archives) -> None:

@@ -11,7 +11,13 @@ from typing import Any
 import ansible
 import pytest
 
-from ansible_svc.transport.compact import without_comments, without_documentation, without_types
+from ansible_svc.transport.compact import (
+    with_narrow_indents,
+    without_comments,
+    without_definitions,
+    without_documentation,
+    without_types,
+)
 
 SOURCE = '''# a comment
 """A docstring
@@ -95,6 +101,50 @@ def test_types_go_where_nobody_looks_at_them() -> None:
     assert list(after["D"].__annotations__) == ["a", "b"]
     assert "nothing" not in short
     assert short.count("\n") == SOURCE.count("\n")
+
+
+def test_definitions_go_and_nothing_else() -> None:
+    source = """import sys
+class C:
+    def stays(self):
+        return 1
+    def goes(self):
+        return 2
+def goes():
+    return 3
+class Gone:
+    pass
+if sys.version_info >= (3, 0):
+    word = "new"
+elif sys.version_info >= (2, 5):
+    word = "old"
+else:
+    word = "older"
+if sys.version_info >= (3, 9):
+    word += "est"
+else:
+    word += "er"
+end = 4
+"""
+    short = without_definitions(source, {"C.goes", "Gone"})
+    space = run(short)
+    assert (space["C"]().stays(), space["goes"](), space["end"]) == (1, 3, 4)
+    assert not hasattr(space["C"], "goes")
+    assert "Gone" not in space
+    assert space["word"] == "newest"
+    assert '"old' not in short
+    assert '"er"' in short
+    assert short.count("\n") == source.count("\n")
+    assert [node.lineno for node in ast.parse(short).body] == [
+        node.lineno for node in ast.parse(source).body if getattr(node, "name", "") != "Gone"
+    ]
+
+
+def test_narrow_indents_leave_texts_alone() -> None:
+    short = with_narrow_indents(SOURCE)
+    assert "\n return a" in short
+    assert "\n    trailing" in short
+    assert run(SOURCE)["f"](1) == run(short)["f"](1)
 
 
 def outline(source: str) -> str:
