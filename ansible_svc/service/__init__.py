@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from ansible_svc.service.calls import configure_children as configure_children
     from ansible_svc.service.calls import notify as notify
     from ansible_svc.service.dedup_invoker import DeduplicatingInvoker as DeduplicatingInvoker
+    from ansible_svc.service.dedup_service import DeduplicatingService as DeduplicatingService
     from ansible_svc.service.invoker import Invoker as Invoker
     from ansible_svc.service.invoker import SerializedInvoker as SerializedInvoker
     from ansible_svc.service.marks import arg_spec as arg_spec
@@ -38,7 +39,6 @@ if TYPE_CHECKING:
     from ansible_svc.service.policy import Policy as Policy
     from ansible_svc.service.pool import Pool as Pool
     from ansible_svc.service.request import Request as Request
-    from ansible_svc.service.service import DeduplicatingService as DeduplicatingService
     from ansible_svc.service.service import Service as Service
     from ansible_svc.service.statistics import MethodStatistics as MethodStatistics
     from ansible_svc.service.statistics import PoolStatistics as PoolStatistics
@@ -53,7 +53,7 @@ _HOMES = {
     "AnyOf": "policy",
     "Call": "calls",
     "DeduplicatingInvoker": "dedup_invoker",
-    "DeduplicatingService": "service",
+    "DeduplicatingService": "dedup_service",
     "Deferred": "outcome",
     "Invoker": "invoker",
     "MethodStatistics": "statistics",

@@ -7,9 +7,7 @@ from __future__ import annotations
 import logging
 import threading
 
-from ansible_svc.service.dedup_invoker import DeduplicatingInvoker
 from ansible_svc.service.invoker import Invoker
-from ansible_svc.service.keys import approximate_bytes
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -138,33 +136,3 @@ class Service:
 
 #: Guards the creation of selects and the exchange of their notify functions; both are rare.
 _select_lock = threading.Lock()
-
-
-class DeduplicatingService(Service):
-    """
-    Be a service that runs equal requests once. See `DeduplicatingInvoker`.
-
-    Requests are equal when method and arguments are. Answers are shared: they must not depend on who
-    asks, and callers in this process must not change what they get.
-    """
-
-    invoker_class: ClassVar[type[Invoker]] = DeduplicatingInvoker
-    #: Bytes of answers to keep. 0: keep none, and only join requests that wait at the same time.
-    answers_max_bytes: int = 16 * 1024 * 1024
-
-    #: Set by the invoker. Forgets kept answers.
-    _forget: Callable[..., None] | None = None
-
-    def answer_bytes(self, value: object) -> int:
-        """Return what keeping an answer costs, in bytes. Override it for values that hold large objects."""
-        return approximate_bytes(value)
-
-    def forget(self, method: str, **kwargs: Any) -> None:
-        """Drop the kept answer of one request, if there is one. A run under way is not affected."""
-        if self._forget is not None:
-            self._forget(method, kwargs)
-
-    def forget_all(self) -> None:
-        """Drop all kept answers. Runs under way are not affected."""
-        if self._forget is not None:
-            self._forget(None, None)

@@ -87,9 +87,7 @@ class BecomeService(Service):
         from ansible_svc.target.become import FIRST_STAGE, become
         from ansible_svc.target.booting import Boot
 
-        boot = Boot(
-            self._loaded.get_source(FIRST_STAGE), self._importer.digest, self._importer.packed, cache, agent
-        )
+        boot = Boot(self._loaded.get_source(FIRST_STAGE), self._importer.digest, self._importer.packed, cache, agent)
         return become(self._econtext, context_id, boot, options)
 
     @expose(policy=AllowAny(), wants_request=True)

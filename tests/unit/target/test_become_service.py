@@ -14,7 +14,6 @@ import pytest
 
 from ansible_svc.errors import RefusedError
 from ansible_svc.service.testing import FakeRequest
-from ansible_svc.target import become_service
 from ansible_svc.target.archive import ArchiveImporter
 from ansible_svc.target.become_service import BecomeService
 from ansible_svc.target.cache import Cache
