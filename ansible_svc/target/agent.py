@@ -15,14 +15,15 @@ import pwd
 import shutil
 import sys
 import threading
-import time
 
 from ansible_svc.service import AllowParents, Deferred, Service, arg_spec, expose, no_reply, optional
 from ansible_svc.target.answers import Clock, answer_of, ended_as, interpreter_failure
+from ansible_svc.target.apart import answered_apart, begun
 from ansible_svc.target.bundles import Bundles
 from ansible_svc.target.cache import Cache
+from ansible_svc.target.ending import has_ended
 from ansible_svc.target.following import chosen
-from ansible_svc.target.preparations import Preparations
+from ansible_svc.target.preparations import Preparations, fetches
 from ansible_svc.target.session import Session
 from ansible_svc.target.spawner import Outcome, Spawner, ZygoteGone
 
@@ -35,7 +36,6 @@ if TYPE_CHECKING:
 
 
 LOG = logging.getLogger("ansible_svc.target")
-_LOOK_AGAIN_S = 0.01
 
 
 class AgentService(Service):
@@ -49,7 +49,8 @@ class AgentService(Service):
         session: whether this process still is what it would be given now.
 
     Threads: exposed methods run on the Pool's threads and only hand work to a zygote; the answers come from the
-    zygotes' reader threads through Deferred, so that any number of modules may run at once.
+    zygotes' reader threads through Deferred, so that any number of modules may run at once. What waits for content of
+    files has a thread of its own (apart.py).
     """
 
     def __init__(
@@ -158,9 +159,6 @@ class AgentService(Service):
         ]
         if missing:
             return {"missing": list(dict.fromkeys(missing))}
-        self._preparations.carry_out(before, request)
-        if clock is not None:
-            clock.ready()
         answer = Deferred()
 
         def finished(result: dict[str, Any]) -> None:
@@ -189,11 +187,17 @@ class AgentService(Service):
                 self._preparations.undo(step["before"])
                 answer.resolve(self._completed(result, clock))
 
-        failure = self._start(bundle, held, interpreter, module, arguments, finished, request)
-        if failure is not None and "missing" in failure:
-            self._preparations.undo(before)  # it will come again with them
-        self._bundles.keep()
-        return answer if failure is None else failure
+        def begin() -> dict[str, Any] | None:
+            self._preparations.carry_out(before, request)
+            if clock is not None:
+                clock.ready()
+            failure = self._start(bundle, held, interpreter, module, arguments, finished, request)
+            if failure is not None and "missing" in failure:
+                self._preparations.undo(before)  # it will come again with them
+            self._bundles.keep()
+            return failure
+
+        return begun(begin, answer, apart=fetches(before))
 
     def _lacks(self, bundle: str, held: dict[str, bytes]) -> list[str]:
         """Return the digests of what a bundle lacks here and where this agent may ask for it."""
@@ -294,21 +298,26 @@ class AgentService(Service):
         if not anyway and self._session.is_outdated():
             return {"outdated": True}
         clock = Clock() if timed else None
-        self._preparations.carry_out(before, request)
-        if clock is not None:
-            clock.ready()
         answer = Deferred()
         header: dict[str, object] = {"op": "exec", "argv": argv, "cwd": cwd, "env": env, "pty": pty}
-        with self._ready().zygote(sys.executable) as zygote:
-            number = zygote.start(header, stdin, lambda outcome: answer.resolve(answer_of(outcome, clock)))
-        request.on_cancel(lambda: zygote.kill(number))
-        return answer
+
+        def begin() -> None:
+            self._preparations.carry_out(before, request)
+            if clock is not None:
+                clock.ready()
+            with self._ready().zygote(sys.executable) as zygote:
+                number = zygote.start(header, stdin, lambda outcome: answer.resolve(answer_of(outcome, clock)))
+            request.on_cancel(lambda: zygote.kill(number))
+
+        return begun(begin, answer, apart=fetches(before))
 
     @expose(policy=AllowParents(), wants_request=True)
     @arg_spec({"before": list})
-    def prepare(self, before: list[dict[str, Any]], request: Any) -> None:
+    def prepare(self, before: list[dict[str, Any]], request: Any) -> Any:
         """Carry out preparations that no module or command follows at once; see preparations.py."""
-        self._preparations.carry_out(before, request)
+        if fetches(before):
+            return answered_apart(lambda: self._preparations.carry_out(before, request))
+        return self._preparations.carry_out(before, request)
 
     @no_reply()
     @expose(policy=AllowParents())
@@ -319,14 +328,9 @@ class AgentService(Service):
 
     @expose(policy=AllowParents())
     @arg_spec({"pid": int, "seconds": int})
-    def wait_gone(self, pid: int, seconds: int) -> bool:
+    def wait_gone(self, pid: int, seconds: int) -> Any:
         """Wait until a process of this host has ended, at most so many seconds; tell whether it has."""
-        ends = time.monotonic() + seconds
-        while _exists(pid):
-            if time.monotonic() > ends:
-                return False
-            time.sleep(_LOOK_AGAIN_S)
-        return True
+        return answered_apart(lambda: has_ended(pid, seconds))
 
     @expose(policy=AllowParents())
     @arg_spec({"path": str, "offset": int, "length": int})
@@ -368,16 +372,6 @@ class AgentService(Service):
 
 def _bundles_of(steps: list[dict[str, Any]]) -> list[str]:
     return [step["bundle"] for step in steps]
-
-
-def _exists(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True  # somebody else's
-    return True
 
 
 def _passwd_home() -> str:

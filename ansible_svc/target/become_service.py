@@ -15,6 +15,7 @@ from ansible_svc.errors import RefusedError
 from ansible_svc.service import AllowAny, AllowParents, Service, arg_spec, expose
 from ansible_svc.store.digests import digest_bytes, is_digest
 from ansible_svc.target import boot_file
+from ansible_svc.target.apart import answered_apart
 from ansible_svc.target.archive import install
 from ansible_svc.target.own_code import OwnCode
 
@@ -38,8 +39,8 @@ class BecomeService(Service):
         cache: this agent's.
         importer: serves the archive that this agent was booted from.
 
-    Threads: any; each request holds a Pool thread until the new agent is there. Guarded by ``_lock``: what serves
-    the code for becoming, once it is there. ``_born`` only grows, by whole numbers.
+    Threads: any; each request waits for the new agent on a thread of its own. Guarded by ``_lock``: what serves the
+    code for becoming, once it is there. ``_born`` only grows, by whole numbers.
     """
 
     def __init__(self, router: Any, econtext: Any, cache: Cache, importer: ArchiveImporter) -> None:
@@ -63,7 +64,7 @@ class BecomeService(Service):
         cache: str | None,
         agent: dict[str, Any],
         options: dict[str, Any],
-    ) -> dict[str, Any]:
+    ) -> Any:
         """Start an agent as another user of this host.
 
         Parameters:
@@ -88,7 +89,7 @@ class BecomeService(Service):
         from ansible_svc.target.booting import Boot
 
         boot = Boot(self._loaded.get_source(FIRST_STAGE), self._importer.digest, self._importer.packed, cache, agent)
-        return become(self._econtext, context_id, boot, options)
+        return answered_apart(lambda: become(self._econtext, context_id, boot, options))
 
     @expose(policy=AllowAny(), wants_request=True)
     @arg_spec({"digests": list})

@@ -33,6 +33,11 @@ _KEPT_BYTES = 16 << 20
 _KEPT_FILE_BYTES = 4 << 20
 
 
+def fetches(preparations: list[dict[str, Any]]) -> bool:
+    """Tell whether any of them calls back for content."""
+    return any(preparation["do"] == "write" and preparation["content"] is None for preparation in preparations)
+
+
 class PreparationError(Error, OSError):
     """Tell that a preparation failed; details: "index" of the one, and "reason"."""
 

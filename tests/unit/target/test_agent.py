@@ -9,8 +9,10 @@ import errno
 import hashlib
 import json
 import os
+import queue
 import subprocess
 import sys
+import threading
 import time
 import zlib
 from collections.abc import Iterator
@@ -19,6 +21,7 @@ from typing import Any
 
 import pytest
 
+from ansible_svc.errors import DisconnectedError, Error
 from ansible_svc.service.outcome import Answer
 from ansible_svc.service.testing import FakeNetwork, FakeRequest
 from ansible_svc.store import LayeredStore, MemoryStore
@@ -126,6 +129,20 @@ def value(deferred: Any) -> Any:
     [outcome] = seen
     assert isinstance(outcome, Answer)
     return outcome.value
+
+
+def awaited(deferred: Any) -> Any:
+    """Wait for what a Deferred is settled with, and return or raise it."""
+    seen: queue.Queue[Any] = queue.Queue()
+    deferred.on_settled(seen.put)
+    return seen.get(timeout=PATIENCE_S).unwrap()
+
+
+def wait_until(condition: Any) -> None:
+    ends = time.monotonic() + PATIENCE_S
+    while not condition():
+        assert time.monotonic() < ends
+        time.sleep(0.01)
 
 
 class Outdated:
@@ -445,5 +462,62 @@ def test_remove(stage: Stage, tmp_path: Path) -> None:
 def test_waiting_for_the_end_of_a_process(stage: Stage) -> None:
     process = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
     with process:
-        assert stage.agent.wait_gone(pid=process.pid, seconds=0) is False
-    assert stage.agent.wait_gone(pid=process.pid, seconds=PATIENCE_S) is True
+        assert awaited(stage.agent.wait_gone(pid=process.pid, seconds=0)) is False
+    assert awaited(stage.agent.wait_gone(pid=process.pid, seconds=PATIENCE_S)) is True
+
+
+class SlowWriter:
+    """Be a file writer whose content comes when the test says so."""
+
+    def __init__(self) -> None:
+        self.arrived = threading.Event()
+        self.error: Error | None = None
+        self.written: list[str] = []
+
+    def write(self, path: str, *_: Any, **__: Any) -> None:
+        assert self.arrived.wait(PATIENCE_S)
+        if self.error is not None:
+            raise self.error
+        self.written.append(path)
+
+
+def fetched(path: Path) -> dict[str, Any]:
+    return {"do": "write", "path": str(path), "digest": "0" * 64, "size": 1 << 30, "mode": 0o600, "content": None}
+
+
+@pytest.fixture
+def writer(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> SlowWriter:
+    writer = SlowWriter()
+    monkeypatch.setattr(stage.agent, "_files", writer)
+    return writer
+
+
+def test_what_waits_for_a_file_holds_no_thread_of_the_pool(stage: Stage, writer: SlowWriter, tmp_path: Path) -> None:
+    """All of these would come to their end here, one after the other, before the file is there."""
+    path = tmp_path / "file"
+    waiting = [stage.run(before=[fetched(path)]), stage.command(before=[fetched(path)])]
+    prepared = stage.agent.prepare(before=[fetched(path)], request=stage.request)
+    assert [deferred.done() for deferred in (*waiting, prepared)] == [False, False, False]
+    assert stage.spawner.fake.started == []
+    writer.arrived.set()
+    assert awaited(prepared) is None
+    wait_until(lambda: len(stage.spawner.fake.started) == 2)
+    assert writer.written == [str(path)] * 3
+
+
+def test_a_file_that_does_not_come_fails_what_waits_for_it(stage: Stage, writer: SlowWriter, tmp_path: Path) -> None:
+    writer.error = DisconnectedError("gone")
+    deferred = stage.run(before=[mkdir(tmp_path / "made"), fetched(tmp_path / "file")])
+    writer.arrived.set()
+    with pytest.raises(PreparationError, match="gone") as caught:
+        awaited(deferred)
+    assert caught.value.details["index"] == 1
+    assert stage.spawner.fake.started == []
+
+
+def test_a_file_that_comes_for_nothing(stage: Stage, writer: SlowWriter, tmp_path: Path) -> None:
+    """The interpreter turns out to be missing when the file is there."""
+    stage.spawner.error = FileNotFoundError(errno.ENOENT, "No such file")
+    deferred = stage.run(before=[fetched(tmp_path / "file")])
+    writer.arrived.set()
+    assert awaited(deferred)["rc"] == 127

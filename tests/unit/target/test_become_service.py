@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import hashlib
+import queue
 import sys
 import zlib
 from types import ModuleType
@@ -31,9 +32,15 @@ class Stage:
         self.booted: list[tuple[Any, int, Any, dict[str, Any]]] = []
 
     def become(self, packed: bytes, digest: str = DIGEST, number: int = 7) -> dict[str, Any]:
-        return self.service.become(
+        answer = self.service.become(
             context_id=number, digest=digest, packed=packed, cache="~/c", agent={"a": 1}, options={"username": "root"}
         )
+        if isinstance(answer, dict):
+            return answer
+        settled: queue.Queue[Any] = queue.Queue()
+        answer.on_settled(settled.put)
+        value: dict[str, Any] = settled.get(timeout=20).unwrap()
+        return value
 
 
 @pytest.fixture
