@@ -3,8 +3,8 @@
 """What building modules has found out about single files, kept for the next run.
 
 Two things are found out about each file of a payload: what it imports (compat/module_imports.py), and how it reads
-without comments and documentation (transport/compact.py). Both are determined by its content, so what is kept cannot be
-outdated; what finds it out is part of the name under which it is kept.
+without comments, documentation and the like (transport/compact.py). Both are determined by its content, so what is kept
+cannot be outdated; what finds it out is part of the name under which it is kept.
 """
 
 from __future__ import annotations
@@ -22,7 +22,12 @@ from ansible_svc.compat.module_imports import remember_imports
 from ansible_svc.compat.shipped import is_shipped_file
 from ansible_svc.store.kept_file import KeptFile
 from ansible_svc.transport import compact
-from ansible_svc.transport.compact import without_comments, without_documentation
+from ansible_svc.transport.compact import (
+    with_narrow_indents,
+    without_comments,
+    without_documentation,
+    without_signature_types,
+)
 
 _KIND = "builds"
 _FOUND_OUT_BY = (module_common, module_imports, compact, shipped)
@@ -65,9 +70,9 @@ class BuildMemory:
         self._file.write(content if len(content) <= _KEPT_BYTES else _encode(now))
 
     def shortened(self, relative: str, digest: str, content: bytes) -> bytes:
-        """Return a file of ansible-core's own without comments and documentation; any other file as it is.
+        """Return a Python file of ansible-core's own shortened; any other file as it is.
 
-        Nobody but ansible-core is known not to look at its docstrings.
+        Nobody but ansible-core is known not to look at its docstrings and annotations.
 
         Parameters:
             relative: its path in the payload.
@@ -78,9 +83,13 @@ class BuildMemory:
         if short is None:
             if not is_shipped_file(relative, digest):
                 return content
-            short = self._short[key] = without_documentation(without_comments(content.decode()))
+            short = self._short[key] = _shortened(content.decode()) if relative.endswith(".py") else content.decode()
         self._needed[key] = short
         return short.encode()
+
+
+def _shortened(source: str) -> str:
+    return with_narrow_indents(without_signature_types(without_documentation(without_comments(source))))
 
 
 def _encode(kept: dict[str, dict[str, object]]) -> bytes:

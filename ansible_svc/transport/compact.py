@@ -30,7 +30,6 @@ _DOCUMENTATION = re.compile(
 _TAKEN = re.compile(r"sys\.version_info >= \((2|3), [0-8](, \d+)?\)")
 # What a statement keeps other statements in.
 _OF_STATEMENTS = ("body", "orelse", "finalbody", "handlers", "cases")
-_INDENT = re.compile(r"(?m)^(?: {4})+")
 
 
 def without_comments(source: str) -> str:
@@ -108,19 +107,34 @@ def without_types(source: str) -> str:
     for node in statements:
         if isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING":
             _blank(lines, node.lineno, node)
-    # from the end, so that no place moves before it is reached
-    for start, end, instead in sorted(_annotations(statements, lines), reverse=True):
-        _replace(lines, start, end, instead)
+    _cut(lines, [*_annotations_of_signatures(statements, lines), *_annotations_of_variables(statements)])
     return with_narrow_indents(b"\n".join(lines).decode())
 
 
+def without_signature_types(source: str) -> str:
+    """Return source without the annotations of functions, of which tracebacks show nothing."""
+    lines = source.encode().split(b"\n")
+    _cut(lines, _annotations_of_signatures(_statements(ast.parse(source)), lines))
+    return b"\n".join(lines).decode()
+
+
 def with_narrow_indents(source: str) -> str:
-    """Return source with one space for each four at the beginnings of lines."""
-    strings = _lines_inside_of_strings(source)
-    return "\n".join(
-        line if number in strings else _INDENT.sub(lambda match: " " * (len(match[0]) // 4), line.rstrip())
-        for number, line in enumerate(source.split("\n"), 1)
-    )
+    """Return source with one space for each four at the beginnings of lines.
+
+    The lines of an expression stay where they are to each other: newer Pythons show all of one that fails.
+    """
+    inside, continued = _lines_that_do_not_begin(source)
+    narrow = []
+    less = 0
+    for number, line in enumerate(source.split("\n"), 1):
+        if number in inside:
+            narrow.append(line)
+            continue
+        spaces = len(line) - len(line.lstrip(" "))
+        if number not in continued:
+            less = spaces // 4 * 3
+        narrow.append(line[min(less, spaces) :])
+    return "\n".join(narrow)
 
 
 def _statements(tree: ast.Module) -> Iterator[ast.AST]:
@@ -133,16 +147,25 @@ def _statements(tree: ast.Module) -> Iterator[ast.AST]:
             waiting += getattr(node, name, ())
 
 
-def _lines_inside_of_strings(source: str) -> set[int]:
-    """Return the numbers, from 1, of lines that begin inside of a string."""
-    found: set[int] = set()
-    number, at = 1, 0
+def _lines_that_do_not_begin(source: str) -> tuple[set[int], set[int]]:
+    """Return the numbers, from 1, of lines that begin inside of a string, and of those that go on with a statement."""
+    inside: set[int] = set()
+    continued: set[int] = set()
+    number, at, depth = 1, 0, 0
+    before = ""
     for match in _TOKEN.finditer(source):
-        if match.lastgroup == "string" and (count := match[0].count("\n")):
-            number += source.count("\n", at, match.start())
-            found.update(range(number + 1, number + count + 1))
-            at, number = match.end(), number + count
-    return found
+        kind, text = match.lastgroup, match.group()
+        passed = source.count("\n", at, match.start())
+        if depth or before.endswith("\\"):
+            continued.update(range(number + 1, number + passed + 1))
+        number += passed
+        if kind == "string" and (count := text.count("\n")):
+            inside.update(range(number + 1, number + count + 1))
+            number += count
+        depth += (kind == "open") - (kind == "close")
+        before = "" if kind == "string" else text
+        at = match.end()
+    return inside, continued
 
 
 def _blank(lines: list[AnyStr], first: int, last: ast.stmt) -> None:
@@ -152,10 +175,11 @@ def _blank(lines: list[AnyStr], first: int, last: ast.stmt) -> None:
 
 
 Place = tuple[int, int]
+#: Where something begins and ends, and what is to stand there.
+Cut = tuple[Place, Place, bytes]
 
 
-def _annotations(statements: Iterable[ast.AST], lines: list[bytes]) -> Iterator[tuple[Place, Place, bytes]]:
-    """Yield where an annotation begins and ends, and what is to stand there."""
+def _annotations_of_signatures(statements: Iterable[ast.AST], lines: list[bytes]) -> Iterator[Cut]:
     for node in statements:
         if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
             given = node.args
@@ -167,6 +191,11 @@ def _annotations(statements: Iterable[ast.AST], lines: list[bytes]) -> Iterator[
                 arrow = line.rfind(b"->", 0, node.returns.col_offset)
                 if arrow >= 0:
                     yield (node.returns.lineno, arrow), _end(node.returns), b""
+
+
+def _annotations_of_variables(statements: Iterable[ast.AST]) -> Iterator[Cut]:
+    """Yield those outside of classes."""
+    for node in statements:
         if not isinstance(
             node, (ast.Module, ast.FunctionDef, ast.AsyncFunctionDef, ast.If, ast.For, ast.With, ast.Try)
         ):
@@ -184,8 +213,10 @@ def _end(node: ast.expr | ast.stmt) -> Place:
     return node.end_lineno or node.lineno, node.end_col_offset or 0
 
 
-def _replace(lines: list[bytes], start: Place, end: Place, instead: bytes) -> None:
-    if start[0] > len(lines) or not lines[start[0] - 1]:
-        return  # inside of what is gone already
-    head, tail = lines[start[0] - 1][: start[1]] + instead, lines[end[0] - 1][end[1] :]
-    lines[start[0] - 1 : end[0]] = [head + tail, *[b""] * (end[0] - start[0])]
+def _cut(lines: list[bytes], cuts: Iterable[Cut]) -> None:
+    # from the end, so that no place moves before it is reached
+    for start, end, instead in sorted(cuts, reverse=True):
+        if start[0] > len(lines) or not lines[start[0] - 1]:
+            continue  # inside of what is gone already
+        head, tail = lines[start[0] - 1][: start[1]] + instead, lines[end[0] - 1][end[1] :]
+        lines[start[0] - 1 : end[0]] = [head + tail, *[b""] * (end[0] - start[0])]

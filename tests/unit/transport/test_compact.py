@@ -12,10 +12,12 @@ import ansible
 import pytest
 
 from ansible_svc.transport.compact import (
+    _lines_that_do_not_begin,
     with_narrow_indents,
     without_comments,
     without_definitions,
     without_documentation,
+    without_signature_types,
     without_types,
 )
 
@@ -140,8 +142,16 @@ end = 4
     ]
 
 
-def test_narrow_indents_leave_texts_alone() -> None:
+def test_narrow_indents_leave_texts_and_what_goes_on_alone() -> None:
     short = with_narrow_indents(SOURCE)
+    assert (
+        """ table = {
+     # inside of brackets
+     "key":
+"""
+        in short
+    )
+    assert with_narrow_indents("if 1:\n        a = 2 + \\\n            3\n") == "if 1:\n  a = 2 + \\\n      3\n"
     assert "\n return a" in short
     assert "\n    trailing" in short
     assert run(SOURCE)["f"](1) == run(short)["f"](1)
@@ -169,6 +179,48 @@ def test_everything_of_ansible_core_stays_where_and_what_it_was(folder: str) -> 
     for file in files:
         source = file.read_text()
         assert outline(without_comments(source)) == outline(source), file
+
+
+def places(source: str) -> list[tuple[str, int, int]]:
+    """Return every expression with its line and how far to the right of its statement's begin it stands.
+
+    Without those of signatures, and without those that come after a text in the same line in which that ends.
+    """
+    found = []
+    inside, _continued = _lines_that_do_not_begin(source)
+    for statement in ast.walk(ast.parse(source)):
+        if not isinstance(statement, ast.stmt):
+            continue
+        waiting: list[ast.AST] = [statement]
+        for node in waiting:
+            waiting += (
+                child
+                for child in ast.iter_child_nodes(node)
+                if not isinstance(child, (ast.stmt, ast.arguments, ast.ExceptHandler))
+                and child is not getattr(node, "returns", None)
+            )
+            if isinstance(node, ast.expr) and node.lineno not in inside:
+                found.append((ast.dump(node), node.lineno, node.col_offset - statement.col_offset))
+    return found
+
+
+@pytest.mark.parametrize("folder", ["module_utils", "modules"])
+def test_tracebacks_show_the_same_of_everything_of_ansible_core(folder: str) -> None:
+    """Not only lines: newer Pythons show all of an expression, and mark what of it failed."""
+    for file in sorted((ROOT / folder).glob("**/*.py"))[1::3]:
+        source = file.read_text()
+        short = with_narrow_indents(without_signature_types(source))
+        assert places(short) == places(source), file
+
+
+def test_signatures_lose_their_types_and_nothing_else() -> None:
+    short = without_signature_types(SOURCE)
+    space = run(short)
+    assert not space["h"].__annotations__
+    assert list(space["D"].__annotations__) == ["a", "b"]
+    assert space["h"](1, {}) == run(SOURCE)["h"](1, {})
+    assert 'other: dict[str, int] = {"k": local}' in short
+    assert short.count("\n") == SOURCE.count("\n")
 
 
 def test_documentation_goes_unless_the_module_mentions_it() -> None:
