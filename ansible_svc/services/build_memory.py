@@ -22,12 +22,6 @@ from ansible_svc.compat.module_imports import remember_imports
 from ansible_svc.compat.shipped import is_shipped_file
 from ansible_svc.store.kept_file import KeptFile
 from ansible_svc.transport import compact
-from ansible_svc.transport.compact import (
-    with_narrow_indents,
-    without_comments,
-    without_documentation,
-    without_signature_types,
-)
 
 _KIND = "builds"
 _FOUND_OUT_BY = (module_common, module_imports, compact, shipped)
@@ -81,15 +75,11 @@ class BuildMemory:
         key = f"{relative} {digest}"
         short = self._short.get(key)
         if short is None:
-            if not is_shipped_file(relative, digest):
+            if not (relative.endswith(".py") and is_shipped_file(relative, digest)):
                 return content
-            short = self._short[key] = _shortened(content.decode()) if relative.endswith(".py") else content.decode()
+            short = self._short[key] = compact.shortened(content.decode())
         self._needed[key] = short
         return short.encode()
-
-
-def _shortened(source: str) -> str:
-    return with_narrow_indents(without_signature_types(without_documentation(without_comments(source))))
 
 
 def _encode(kept: dict[str, dict[str, object]]) -> bytes:

@@ -32,6 +32,11 @@ _TAKEN = re.compile(r"sys\.version_info >= \((2|3), [0-8](, \d+)?\)")
 _OF_STATEMENTS = ("body", "orelse", "finalbody", "handlers", "cases")
 
 
+def shortened(source: str) -> str:
+    """Return a file of ansible-core's as hosts are sent it."""
+    return with_narrow_indents(without_signature_types(without_documentation(without_comments(source))))
+
+
 def without_comments(source: str) -> str:
     """Return source without docstrings and without comments that have a line for themselves.
 

@@ -15,10 +15,11 @@ import pytest
 from ansible_svc.compat.module_imports import ImportMemory
 from ansible_svc.services import build_memory
 from ansible_svc.services.build_memory import BuildMemory
-from ansible_svc.transport.compact import without_comments, without_documentation
+from ansible_svc.transport import compact
 
 PATH = "ansible/module_utils/basic.py"
 CONTENT = Path(str(ansible.module_utils.basic.__file__)).read_bytes()
+SHORT = compact.shortened(CONTENT.decode())
 DIGEST = hashlib.sha256(CONTENT).hexdigest()
 SOURCE = b"from ansible.module_utils import basic\n"
 
@@ -33,9 +34,15 @@ def run(folder: Path) -> BuildMemory:
     memory = BuildMemory()
     memory.load(str(folder))
     memory._imports.find("ansible.module_utils.one", SOURCE, False)
-    assert memory.shortened(PATH, DIGEST, CONTENT).decode() == without_documentation(without_comments(CONTENT.decode()))
+    assert memory.shortened(PATH, DIGEST, CONTENT).decode() == SHORT
     memory.save()
     return memory
+
+
+def test_what_is_no_python_stays_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(build_memory, "is_shipped_file", lambda relative, digest: True)
+    content = b"# a comment, maybe\nor 'not\n"
+    assert BuildMemory().shortened("ansible/module_utils/data.txt", DIGEST, content) == content
 
 
 def kept(folder: Path) -> Path:
@@ -46,7 +53,7 @@ def kept(folder: Path) -> Path:
 def test_the_next_run_finds_out_nothing_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     run(tmp_path)
     before = kept(tmp_path).stat()
-    monkeypatch.setattr(build_memory, "without_comments", lambda source: pytest.fail("shortened again"))
+    monkeypatch.setattr(compact, "shortened", lambda source: pytest.fail("shortened again"))
     monkeypatch.setattr("ansible_svc.compat.module_imports._find", lambda *args: pytest.fail("looked again"))
     run(tmp_path)
     assert kept(tmp_path).stat().st_ino == before.st_ino, "written again"
