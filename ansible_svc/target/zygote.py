@@ -48,7 +48,7 @@ from ansible_svc.target.reuse import ReusedRunner
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Callable, Iterable
+    from typing import Callable, Iterable, Iterator
 
 _READ_BYTES = 1 << 18
 # What tracebacks of modules show as the place of their code; nothing is ever opened there.
@@ -84,7 +84,7 @@ class Zygote:
 
     def serve(self) -> None:
         """Answer requests until the agent closes the socket."""
-        gc.disable()  # what is imported stays; _warm_up looks for the rest, and runners begin with it enabled
+        gc.enable()  # one that was forked from the first stage has it off
         sys.meta_path.insert(0, self._importer)
         for descriptor in (self._wake_read, self._wake_write):
             os.set_blocking(descriptor, False)
@@ -135,10 +135,10 @@ class Zygote:
 
     def _do_base(self, header: dict[str, object], body: bytes) -> None:
         self._importer.use(self._bundles[str(header["bundle"])], _ROOT)
-        for name in header["modules"]:  # type: ignore[attr-defined]
-            __import__(name)
-        popen.lay_over()
-        gc.freeze()
+        with _all_of_it_stays():
+            for name in header["modules"]:  # type: ignore[attr-defined]
+                __import__(name)
+            popen.lay_over()
         self._send({"op": "based", "files": self._importer.imported(), "read": _read_at_start()})
 
     def _do_run(self, header: dict[str, object], body: bytes) -> None:
@@ -185,20 +185,21 @@ class Zygote:
         modules that are run again.
         """
         self._importer.use(files, _ROOT)
-        for path in paths:
-            if not path.endswith(".py"):
-                continue
+        with _all_of_it_stays():
+            for path in paths:
+                if path.endswith(".py"):
+                    self._import_for(path)
+
+    def _import_for(self, path: str) -> None:
+        try:
+            names = stdlib.imports(self._importer.code_of(path))
+        except (SyntaxError, ValueError):
+            return  # the runner meets the same error, and reports it as the module's own
+        for name in names:
             try:
-                names = stdlib.imports(self._importer.code_of(path))
-            except (SyntaxError, ValueError):
-                continue  # the runner meets the same error, and reports it as the module's own
-            for name in names:
-                try:
-                    __import__(name)
-                except ImportError:
-                    continue  # not built into this Python; the module will find out by itself
-        gc.collect()
-        gc.freeze()
+                __import__(name)
+            except ImportError:
+                continue  # not built into this Python; the module will find out by itself
 
     def _in_child(
         self,
@@ -362,6 +363,17 @@ class Zygote:
             self._channel.sendall(encode(header, body))
         except (BrokenPipeError, ConnectionResetError):
             self._open = False
+
+
+@contextlib.contextmanager
+def _all_of_it_stays() -> Iterator[None]:
+    """Look for no garbage among what is compiled and imported, now or later: there is hardly any."""
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 def _read_at_start() -> list[str]:
