@@ -11,17 +11,15 @@ from typing import AnyStr
 
 # Enough of Python's grammar (reference manual, chapter 2) to tell strings and comments from everything else. A
 # backslash keeps a quote from ending a string in raw ones, too.
-_TOKEN = re.compile(
-    r"""
+_STRINGS_COMMENTS_AND_BRACKETS = r"""
       (?P<string> \"{3} (?: [^\\] | \\. )*? \"{3} | '{3} (?: [^\\] | \\. )*? '{3}
                 | \" (?: [^\\"\n] | \\. )* \"     | ' (?: [^\\'\n] | \\. )* ' )
     | (?P<comment> \#[^\n]* )
     | (?P<open> [(\[{] )
     | (?P<close> [)\]}] )
-    | [^\s#'"()\[\]{}]+
-    """,
-    re.VERBOSE | re.DOTALL,
-)
+"""
+_TOKEN = re.compile(rf"{_STRINGS_COMMENTS_AND_BRACKETS} | [^\s#'\"()\[\]{{}}]+", re.VERBOSE | re.DOTALL)
+_LINES = re.compile(rf"{_STRINGS_COMMENTS_AND_BRACKETS} | \\\n | \n", re.VERBOSE | re.DOTALL)
 _REST_OF_LINE = re.compile(r"[ \t]*(?:#[^\n]*)?(?:\n|$)")
 _DOCUMENTATION = re.compile(
     r"""^(DOCUMENTATION|EXAMPLES|RETURN) *= *r?(\"{3}|'{3})((?:[^\\]|\\.)*?)\2""", re.MULTILINE | re.DOTALL
@@ -156,20 +154,22 @@ def _lines_that_do_not_begin(source: str) -> tuple[set[int], set[int]]:
     """Return the numbers, from 1, of lines that begin inside of a string, and of those that go on with a statement."""
     inside: set[int] = set()
     continued: set[int] = set()
-    number, at, depth = 1, 0, 0
-    before = ""
-    for match in _TOKEN.finditer(source):
-        kind, text = match.lastgroup, match.group()
-        passed = source.count("\n", at, match.start())
-        if depth or before.endswith("\\"):
-            continued.update(range(number + 1, number + passed + 1))
-        number += passed
-        if kind == "string" and (count := text.count("\n")):
-            inside.update(range(number + 1, number + count + 1))
-            number += count
-        depth += (kind == "open") - (kind == "close")
-        before = "" if kind == "string" else text
-        at = match.end()
+    number, depth = 1, 0
+    for match in _LINES.finditer(source):
+        kind = match.lastgroup
+        if kind is None:
+            number += 1
+            if depth or match.end() - match.start() == 2:  # after a backslash
+                continued.add(number)
+        elif kind == "string":
+            count = source.count("\n", match.start(), match.end())
+            if count:
+                inside.update(range(number + 1, number + count + 1))
+                number += count
+        elif kind == "open":
+            depth += 1
+        elif kind == "close":
+            depth -= 1
     return inside, continued
 
 
