@@ -8,6 +8,7 @@ import json
 import shutil
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ from tests.lab.playbook import RunResult
 SECRET = "hunter-2-hunter-2"
 TASKS = [
     {"ansible.builtin.command": "true", "changed_when": False},
-    {"ansible.builtin.copy": {"content": "c0ntent-of-a-file", "dest": "{{ workdir }}/{{ 10**9 | random }}"}},
+    {"ansible.builtin.copy": {"content": "c0ntent-of-a-file", "dest": "{{ workdir }}/{{ 1000000000 | random }}"}},
     {"ansible.builtin.stat": {"path": f"/{SECRET}"}, "no_log": True},
 ]
 
@@ -63,6 +64,23 @@ def test_what_was_sent_once_is_not_sent_again(lab: Lab, cache: Path) -> None:
     again, sent = run(lab, cache, statistics)
     assert sent > 50_000
     assert "cache" not in first.stdout + again.stdout
+
+
+def test_what_of_the_agent_is_needed_later_is_kept_then(lab: Lab, cache: Path) -> None:
+    """Compiled code names the file that it is from; the archive beside it is compressed."""
+
+    def kept() -> bytes:
+        [path] = cache.glob("*/boot-*")
+        return path.read_bytes()
+
+    run(lab, cache, cache / "statistics", tasks=TASKS[:1])
+    assert b"target/agent" in kept()
+    assert b"target/file_writer" not in kept()
+    run(lab, cache, cache / "statistics", tasks=TASKS[1:2])
+    ends = time.monotonic() + 20
+    while b"target/file_writer" not in kept():  # agents may outlive the playbook a little
+        assert time.monotonic() < ends
+        time.sleep(0.01)
 
 
 def test_without_a_cache_nothing_is_kept(lab: Lab, cache: Path) -> None:
