@@ -315,9 +315,11 @@ class AgentService(Service):
     @arg_spec({"before": list})
     def prepare(self, before: list[dict[str, Any]], request: Any) -> Any:
         """Carry out preparations that no module or command follows at once; see preparations.py."""
-        if fetches(before):
-            return answered_apart(lambda: self._preparations.carry_out(before, request))
-        return self._preparations.carry_out(before, request)
+
+        def work() -> None:
+            self._preparations.carry_out(before, request)
+
+        return answered_apart(work) if fetches(before) else work()
 
     @no_reply()
     @expose(policy=AllowParents())

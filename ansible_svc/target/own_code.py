@@ -17,7 +17,8 @@ class OwnCode:
 
     Parameters:
         cache: where it is kept.
-        importer: what serves the archive; what it has compiled already was found there.
+        importer: what serves the archive.
+        found: what that has compiled already was found there.
 
     Threads: one at a time.
     """

@@ -24,7 +24,7 @@ _REST_OF_LINE = re.compile(r"[ \t]*(?:#[^\n]*)?(?:\n|$)")
 _DOCUMENTATION = re.compile(
     r"""^(DOCUMENTATION|EXAMPLES|RETURN) *= *r?(\"{3}|'{3})((?:[^\\]|\\.)*?)\2""", re.MULTILINE | re.DOTALL
 )
-# A branch that every Python takes on which agents run: what follows it is for older ones.
+# A branch that every Python takes on which agents run (booting.OLDEST_PYTHON): the others are for older ones.
 _TAKEN = re.compile(r"sys\.version_info >= \((2|3), [0-8](, \d+)?\)")
 # What a statement keeps other statements in.
 _OF_STATEMENTS = ("body", "orelse", "finalbody", "handlers", "cases")
@@ -81,7 +81,7 @@ def _begins_line(source: str, at: int) -> bool:
 
 
 def without_definitions(source: str, names: Collection[str]) -> str:
-    """Return source without functions and classes, and without what only Pythons before 3.9 run.
+    """Return source without functions and classes, and without what only Pythons before 3.8 run.
 
     Parameters:
         names: those to leave out, "name" of the file's own and "Class.name" of a class's. Something else must stay
