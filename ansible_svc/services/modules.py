@@ -122,20 +122,19 @@ class ModuleService(DeduplicatingService):
 
         Raises AnsibleError when ansible-core cannot build it.
         """
-        with loading_lock:
+        with loading_lock:  # shortening parses files as well, which one thread may do at a time
             parts = build(name, path)
+            sources = parts.files if parts is not None else {}
+            shipped = [(relative, hashlib.sha256(content).hexdigest()) for relative, content in sources.items()]
+            short = {
+                relative: self._memory.shortened(relative, digest, sources[relative]) for relative, digest in shipped
+            }
         with self._lock:
             self._built[path] = self._built.get(path, 0) + 1
         if parts is None:
             return None
-        shipped = [(relative, hashlib.sha256(content).hexdigest()) for relative, content in parts.files.items()]
-        files = []
-        blobs = {}
-        for relative, digest in shipped:
-            content = self._memory.shortened(relative, digest, parts.files[relative])
-            digest = hashlib.sha256(content).hexdigest()
-            files.append((relative, digest))
-            blobs[digest] = content
+        files = [(relative, hashlib.sha256(content).hexdigest()) for relative, content in short.items()]
+        blobs = {digest: short[relative] for relative, digest in files}
         preload = PRELOAD + tuple(_dotted(path) for path in parts.files if path.startswith(_PROFILES))
         about = {"fqn": parts.fqn, "profile": parts.profile, "modules": preload, "files": files}
         manifest = json.dumps(about, separators=(",", ":")).encode()

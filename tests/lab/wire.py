@@ -29,6 +29,9 @@ class Wire:
         hosts: how many there are.
         round_trip_s: delay of the line, there and back.
 
+    Attributes:
+        inventory: the hosts as they are reached over the line, once that is entered.
+
     Threads: as Proxy.
     """
 
@@ -39,7 +42,7 @@ class Wire:
 
     def __enter__(self) -> Wire:
         self._proxy.__enter__()
-        self._inventory = self._lab.inventory(self._hosts, ansible_port=self._proxy.port)
+        self.inventory = self._lab.inventory(self._hosts, ansible_port=self._proxy.port)
         # The proxy has a port of its own, for which the server's key is as good.
         hosts_file = self._lab.sshd.known_hosts
         hosts_file.write_text(hosts_file.read_text().replace(f"]:{self._lab.sshd.port}", "]:*"))
@@ -94,7 +97,7 @@ class Wire:
         )
         plays = [{"hosts": "all", "gather_facts": False, "tasks": [dict(task) for task in tasks]}]
         self._proxy.reset()
-        result = self._lab.run_playbook(plays, inventory=self._inventory, cfg=cfg, timeout_s=900)
+        result = self._lab.run_playbook(plays, inventory=self.inventory, cfg=cfg, timeout_s=900)
         counted = self._proxy.reset()
         if result.rc != 0:
             raise LabError(f"a run over the wire failed: {result}")

@@ -17,9 +17,11 @@ from ansible import constants as C
 from ansible.errors import AnsibleError
 
 from ansible_svc.compat.module_build import AnsiballZ
+from ansible_svc.compat.plugin_loading import loading_lock
 from ansible_svc.service import Pool
 from ansible_svc.service.testing import FakeNetwork
 from ansible_svc.services import modules
+from ansible_svc.services.build_memory import BuildMemory
 from ansible_svc.services.modules import Bundle, ModuleService
 from tests.unit.ansible_setup import set_up
 
@@ -99,6 +101,24 @@ def asked_by_twenty(stage: Stage, builds: Builds) -> list[Any]:
         thread.join(PATIENCE_S)
     assert len(outcomes) == 20
     return outcomes
+
+
+def test_one_thread_at_a_time_builds_and_shortens(
+    stage: Stage, builds: Builds, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Building and shortening parse Python, and CPython 3.11.7 cannot on two threads at once."""
+    free: list[bool] = []
+
+    def shortened(memory: object, relative: str, digest: str, content: bytes) -> bytes:
+        other = threading.Thread(target=lambda: free.append(loading_lock.acquire(blocking=False)))
+        other.start()
+        other.join(PATIENCE_S)
+        return content
+
+    monkeypatch.setattr(BuildMemory, "shortened", shortened)
+    builds.go_on.set()
+    stage.bundle()
+    assert free == [False] * len(builds.files)
 
 
 def test_a_module_is_built_once_for_twenty_threads(stage: Stage, builds: Builds) -> None:
