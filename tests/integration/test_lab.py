@@ -117,6 +117,25 @@ def test_proxy_counts_bytes_and_round_trips_and_delays(lab: Lab) -> None:
         assert proxy.counters().connections == 0
 
 
+def test_proxy_counts_no_round_trip_for_what_crosses_on_the_line() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        server.settimeout(10)
+        with (
+            Proxy(server.getsockname()[1], round_trip_s=1) as proxy,
+            socket.create_connection(("127.0.0.1", proxy.port), timeout=10) as client,
+            server.accept()[0] as connection,
+        ):
+            connection.settimeout(10)
+            client.sendall(b"question")
+            connection.sendall(b"greeting")
+            assert connection.recv(100) == b"question"
+            assert client.recv(100) == b"greeting"
+            assert proxy.counters().round_trips == 0
+            connection.sendall(b"answer")
+            assert client.recv(100) == b"answer"
+            assert proxy.counters().round_trips == 1
+
+
 def test_proxy_closes_when_the_server_is_not_there(lab: Lab) -> None:
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))

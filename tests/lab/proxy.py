@@ -17,6 +17,7 @@ import asyncio
 import contextlib
 import socket
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass
 from types import TracebackType
 
@@ -28,8 +29,9 @@ _UNDER_WAY_PIECES = 256
 class Counters:
     """Hold what passed since the proxy was started or reset.
 
-    round_trips counts how often data from the server followed data from the client on a connection, that is, how often
-    the client had to wait for an answer; requests that are under way together count as one.
+    round_trips counts how often the client had to wait for an answer: the length of the longest chain, on each
+    connection, in which what one side sends was sent after what the other side had sent before it arrived. Requests
+    that are under way together count as one, and what crosses a request on the line is no answer to it.
     """
 
     connections: int = 0
@@ -117,12 +119,12 @@ class Proxy:
             # The client sees what it would have seen without the proxy: a connection that ends at once.
             writer.close()
             return
-        connection = _Connection()
+        connection = _Connection(self._count)
         self._count(connections=1)
         try:
             async with asyncio.TaskGroup() as group:
-                group.create_task(self._pump(reader, server_writer, connection, to_server=True))
-                group.create_task(self._pump(server_reader, writer, connection, to_server=False))
+                group.create_task(self._pump(reader, server_writer, connection.request))
+                group.create_task(self._pump(server_reader, writer, connection.answer))
         finally:
             for end in (writer, server_writer):
                 end.close()
@@ -131,19 +133,26 @@ class Proxy:
                     await end.wait_closed()
 
     async def _pump(
-        self, source: asyncio.StreamReader, sink: asyncio.StreamWriter, connection: _Connection, to_server: bool
+        self,
+        source: asyncio.StreamReader,
+        sink: asyncio.StreamWriter,
+        sent: Callable[[int], Callable[[], None]],
     ) -> None:
-        """Read from source at once, write to sink when the delay is over; pass on the end of the stream as well."""
-        under_way: asyncio.Queue[tuple[float, bytes]] = asyncio.Queue(_UNDER_WAY_PIECES)
+        """Read from source at once, write to sink when the delay is over; pass on the end of the stream as well.
+
+        sent is called with the length of each piece that was read; what it returns, when that piece arrives.
+        """
+        under_way: asyncio.Queue[tuple[float, bytes, Callable[[], None]]] = asyncio.Queue(_UNDER_WAY_PIECES)
 
         async def deliver() -> None:
             with contextlib.suppress(ConnectionError):
                 while True:
-                    due, data = await under_way.get()
+                    due, data, arrived = await under_way.get()
                     await asyncio.sleep(due - self._loop.time())
                     if not data:
                         sink.write_eof()
                         return
+                    arrived()
                     sink.write(data)
                     await sink.drain()
 
@@ -154,20 +163,9 @@ class Proxy:
                     data = await source.read(_PIECE_BYTES)
                 except ConnectionError:
                     data = b""
-                self._count_piece(connection, len(data), to_server)
-                await under_way.put((self._loop.time() + self._delay_s, data))
+                await under_way.put((self._loop.time() + self._delay_s, data, sent(len(data))))
                 if not data:
                     break
-
-    def _count_piece(self, connection: _Connection, length: int, to_server: bool) -> None:
-        if not length:
-            return
-        answers = connection.last_to_server is True and not to_server
-        connection.last_to_server = to_server
-        if to_server:
-            self._count(to_server_bytes=length)
-        else:
-            self._count(to_client_bytes=length, round_trips=int(answers))
 
     def _count(self, **more: int) -> None:
         with self._lock:
@@ -180,11 +178,40 @@ class Proxy:
         self._loop.close()
 
 
-@dataclass
 class _Connection:
-    """Remember which way the last piece went, None before the first."""
+    """Follow the chain of requests and answers on one connection.
 
-    last_to_server: bool | None = None
+    Parameters:
+        count: is called with what is to be added to the Counters.
+    """
+
+    def __init__(self, count: Callable[..., None]) -> None:
+        self._count = count
+        self._request_at_server = 0  # the last one in the chain that the server may have answered
+        self._answer_at_client = 0
+        self._answers = 0
+
+    def request(self, length: int) -> Callable[[], None]:
+        """Take note of what the client sent; return what to call when it arrives."""
+        self._count(to_server_bytes=length)
+        link = self._answer_at_client + 1
+
+        def arrived() -> None:
+            self._request_at_server = link
+
+        return arrived
+
+    def answer(self, length: int) -> Callable[[], None]:
+        """Take note of what the server sent; return what to call when it arrives."""
+        link = self._request_at_server
+        more = link - self._answers if length else 0
+        self._answers += more
+        self._count(to_client_bytes=length, round_trips=more)
+
+        def arrived() -> None:
+            self._answer_at_client = link
+
+        return arrived
 
 
 def _loopback_socket() -> socket.socket:
