@@ -5,7 +5,8 @@
 A module's payload has more than fifty files, and ansible-core parses and walks all of them for each module that it
 builds, although most are the same for all modules. What comes of it is determined by the file's content, its name and
 whether it is a package: with these as the key it is remembered, in this process and, by whoever asks for ``tell``,
-beyond. Where files are and which of them a payload needs stays ansible-core's own work each time.
+beyond. Of files that ansible-core ships only the imports are parsed the first time: that the rest is Python is known.
+Where files are and which of them a payload needs stays ansible-core's own work each time.
 
 Uses of ``ansible.executor.module_common``: ``ModuleDepFinder``, made of a tree (2.19, 2.20) or of source (2.21), of
 which ``submodules``, ``optional_imports`` and ``embeds`` (2.21) are read; ``_compile_module_ast`` and
@@ -22,6 +23,12 @@ from types import FunctionType
 from typing import Any
 
 from ansible.executor import module_common
+
+from ansible_svc.compat.shipped import is_shipped_file
+from ansible_svc.source import Source
+
+# A file that has this may have to be read whole: its assignments matter, too (2.21).
+_EMBEDS = b"embed"
 
 
 @dataclass(frozen=True)
@@ -66,9 +73,13 @@ class ImportMemory:
     def find(self, name: str, source: str | bytes, is_package: bool) -> Imports:
         """Return what a file imports. Raises AnsibleError when it is no Python."""
         content = source.encode() if isinstance(source, str) else source
-        key = f"{name}{'/' if is_package else ''} {hashlib.sha256(content).hexdigest()}"
+        digest = hashlib.sha256(content).hexdigest()
+        key = f"{name}{'/' if is_package else ''} {digest}"
         found = self._known.get(key)
         if found is None:
+            path = name.replace(".", "/") + ("/__init__.py" if is_package else ".py")
+            if is_shipped_file(path, digest):
+                source = _what_matters(content)
             made = _find(name, _compile(name, source) if _TAKES_TREES else source, is_package)
             found = Imports(
                 frozenset(made.submodules), frozenset(made.optional_imports), frozenset(getattr(made, "embeds", ()))
@@ -77,6 +88,14 @@ class ImportMemory:
         if not found.embeds:
             self._told[key] = [sorted(map(list, found.submodules)), sorted(map(list, found.optional_imports))]
         return found
+
+
+def _what_matters(content: bytes) -> bytes:
+    """Return a source in which ansible-core finds the same as in this one."""
+    if _EMBEDS in content:
+        return content
+    imports = Source(content.decode()).imports()
+    return content if imports is None else imports.encode()
 
 
 _memory: ImportMemory | None = None

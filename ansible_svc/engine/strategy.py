@@ -70,7 +70,7 @@ class NativeStrategy(Mixin):
         self._svc_forking = threading.Lock()
         self._svc_left: dict[str, str] = {}
         cache = cache_options(self._svc_options)
-        self._svc.contexts.use_cache(cache)
+        self._svc.contexts.cache = cache
         self._svc.contexts.most = self._svc_options["connections"]
         self._svc.modules.use_cache(cache.directory)
         self._svc.modules.reuse_runners = self._svc_options["runners"] == "reuse"

@@ -17,6 +17,7 @@ from pathlib import Path
 from ansible.executor import module_common
 from ansible.release import __version__
 
+from ansible_svc import source
 from ansible_svc.compat import module_imports, shipped
 from ansible_svc.compat.module_imports import remember_imports
 from ansible_svc.compat.shipped import is_shipped_file
@@ -24,7 +25,7 @@ from ansible_svc.store.kept_file import KeptFile
 from ansible_svc.transport import compact
 
 _KIND = "builds"
-_FOUND_OUT_BY = (module_common, module_imports, compact, shipped)
+_FOUND_OUT_BY = (module_common, module_imports, compact, source, shipped)
 #: Of more than this only what the last run has needed is kept.
 _KEPT_BYTES = 8 << 20
 
@@ -77,7 +78,7 @@ class BuildMemory:
         if short is None:
             if not (relative.endswith(".py") and is_shipped_file(relative, digest)):
                 return content
-            short = self._short[key] = compact.shortened(content.decode())
+            short = self._short[key] = compact.of_core(content.decode())
         self._needed[key] = short
         return short.encode()
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import mitogen.core
 import mitogen.parent
@@ -22,7 +22,7 @@ from ansible_svc.services.host import Host
 from ansible_svc.services.links import Link, Links, Uses
 from ansible_svc.target.booting import Boot
 from ansible_svc.target.session import SSH, SUDO
-from ansible_svc.transport.archives import Archives, archives
+from ansible_svc.transport.archives import AgentCode, Archive, agent_code, become_archive
 from ansible_svc.transport.boot import NO_PYTHON, CacheOptions, interpreter_argv
 from ansible_svc.transport.failures import (
     BecomeFailed,
@@ -48,6 +48,8 @@ _FAREWELL_S = 3.0
 _EOF_PREFIX = "EOF on stream; last 100 lines received:\n"
 _LONGEST_PAUSE_S = 30
 
+Packed = TypeVar("Packed", AgentCode, Archive)
+
 
 @dataclass(frozen=True)
 class ContextStatistics:
@@ -70,13 +72,13 @@ class ContextService(Service):
     """Connect to hosts and remember the connections.
 
     Attributes:
-        cache: where agents keep code; see ``use_cache``.
+        cache: where agents keep code, and this controller what it makes for them.
         most: how many logins over ssh are to be connected at a time; 0: as many as the limit of open files allows. More
             are when tasks work with more at the same time.
 
     Threads: any. An attempt runs on a thread of its own, so that whoever waits for it can stop waiting.
-    Guarded by ``_lock``: the counters. Links are forgotten when an attempt fails or the connection is lost, so the next
-    task tries again.
+    Guarded by ``_lock``: the counters. Guarded by ``_packing``: what was packed for hosts. Links are forgotten when an
+    attempt fails or the connection is lost, so the next task tries again.
     """
 
     def __init__(self, router: Any) -> None:
@@ -88,23 +90,14 @@ class ContextService(Service):
         self._lost = 0
         self._closed = 0
         self._ended = threading.Event()
-        self._archives: Archives | None = None
-        self._archives_lock = threading.Lock()
+        self._packed: dict[Any, Any] = {}
+        self._packing = threading.Lock()
         self.cache = CacheOptions()
         self.most = 0
 
     def on_shutdown(self) -> None:
         """Let no attempt be made again."""
         self._ended.set()
-
-    def use_cache(self, options: CacheOptions) -> None:
-        """Set where agents keep code, and pack what they run if that has not been done.
-
-        Threads: the main one, before there are others that parse Python: packing does, and CPython 3.11 raises
-        SystemError ("AST constructor recursion depth mismatch") in one of two threads that do.
-        """
-        self.cache = options
-        self._pack()
 
     def host(
         self,
@@ -236,20 +229,22 @@ class ContextService(Service):
             packed: make messages small, since there is a network in between.
             began: see target.session.
         """
-        made = self._pack()
+        code = self._pack(agent_code)
         return Boot(
-            made.first_stage,
-            made.agent.digest,
-            made.agent.packed,
+            code.first_stage,
+            code.archive.digest,
+            code.archive.packed,
             self.cache.directory,
             self._settings(candidates, packed, began),
         )
 
-    def _pack(self) -> Archives:
-        with self._archives_lock:
-            if self._archives is None:
-                self._archives = archives(self.cache.directory)
-            return self._archives
+    def _pack(self, make: Callable[[str | None], Packed]) -> Packed:
+        """Return what one of transport.archives' functions makes, which is made once."""
+        with self._packing:
+            if make not in self._packed:
+                self._packed[make] = make(self.cache.directory)
+            made: Packed = self._packed[make]
+            return made
 
     def _settings(self, candidates: Sequence[str], packed: bool, began: str) -> dict[str, Any]:
         return {
@@ -308,7 +303,7 @@ class ContextService(Service):
         """Have a login's agent start one as another user; its code comes from there."""
         become = identity.become
         assert become is not None
-        archive = self._pack().become
+        archive = self._pack(become_archive)
         number = self._router.allocate_id()
         options = {
             "username": become.user,

@@ -2,27 +2,30 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """Pack what runs on managed hosts into archives, once for all hosts; see target/archive.py for their form.
 
-There are two: what every agent needs, and what it needs in addition to become another user.
+There are two: what every agent needs, and what it needs in addition to become another user. Both are kept in the
+controller's own cache directory, since making them takes a tenth of a second.
 """
 
 from __future__ import annotations
 
-import ast
 import hashlib
 import itertools
 import json
 import zlib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-import mitogen.core
+import mitogen
 
 import ansible_svc
+from ansible_svc import source
+from ansible_svc.source import Source
 from ansible_svc.store.kept_file import KeptFile
 from ansible_svc.target.become import FIRST_STAGE
-from ansible_svc.transport.compact import with_narrow_indents, without_comments, without_definitions, without_types
+from ansible_svc.transport import compact
 
+_AGENT = ("mitogen.core",)
 _BECOME = (
     "mitogen.parent",
     "mitogen.sudo",
@@ -49,11 +52,10 @@ NOT_OF_CORE = frozenset(
 )
 _NOT_ON_HOSTS = ("ansible_svc.service.testing", "ansible_svc.store.kept_file")
 _PACKAGES = ("service", "store", "target")
-#: Kept in the controller's own cache directory, since making them takes some tenths of a second.
-_KIND = "archives"
 # Of what first_stage.py imports, this is not used there.
 _NOT_FIRST = ("write_private", "checked", "content")
 _FIRST = ("ansible_svc.store.private", "ansible_svc.target.boot_file", "ansible_svc.target.first_stage")
+_MADE_BY = (Path(__file__), Path(str(compact.__file__)), Path(str(source.__file__)))
 
 
 @dataclass(frozen=True)
@@ -65,39 +67,46 @@ class Archive:
 
 
 @dataclass(frozen=True)
-class Archives:
-    """All that goes to hosts.
+class AgentCode:
+    """What makes an agent of an interpreter.
 
     Attributes:
         first_stage: the program that the boot command carries.
-        agent, become: the two archives.
+        archive: what it asks for.
     """
 
     first_stage: str
-    agent: Archive
-    become: Archive
+    archive: Archive
 
 
-def archives(cache: str | None) -> Archives:
-    """Return the archives of the code that is installed here.
+def agent_code(cache: str | None) -> AgentCode:
+    """Return what agents are booted with, of the code that is installed here.
 
     Parameters:
-        cache: directory in which to keep them for the next run, or None. When it cannot be used they are made anew.
+        cache: directory in which to keep it for the next run, or None. When it cannot be used it is made anew.
     """
-    sources = _sources()
-    identity = hashlib.sha256(json.dumps(sources, sort_keys=True).encode()).hexdigest()
-    file = KeptFile(cache, _KIND, identity)
-    content = file.read()
-    if content is not None:
-        return _decode(content)
-    made = _make(sources)
-    file.write(_encode(made))
-    return made
+    members, first = {**_own_sources(), **_read(_AGENT)}, _read(_FIRST)
+
+    def make() -> bytes:
+        return _first_stage(first).encode() + b"\0" + _packed(_shortened(members))
+
+    first_stage, _, packed = _kept(cache, "archive-agent", {**members, **first}, make).partition(b"\0")
+    return AgentCode(first_stage.decode(), _named(packed))
 
 
-def _sources() -> dict[str, str]:
-    """Return module name -> source."""
-    root = Path(ansible_svc.__path__[0])
+def become_archive(cache: str | None) -> Archive:
+    """Return what agents need besides to become another user; see ``agent_code``."""
+    members, first = _read(_BECOME), _read(_FIRST)
+
+    def make() -> bytes:
+        return _packed({**_shortened(members), FIRST_STAGE: _first_stage(first)})
+
+    return _named(_kept(cache, "archive-become", {**members, **first}, make))
+
+
+def _own_sources() -> dict[str, str]:
+    """Return module name -> source of ours that every agent has."""
+    root = _folder("ansible_svc")
     files = [root / "__init__.py", root / "errors.py", root / "names.py"]
     for package in _PACKAGES:
         files += sorted((root / package).glob("*.py"))
@@ -105,57 +114,58 @@ def _sources() -> dict[str, str]:
     for file in files:
         stem = file.parent if file.name == "__init__.py" else file.with_suffix("")
         found[".".join(("ansible_svc", *stem.relative_to(root).parts))] = file.read_text(encoding="utf-8")
-    for name in ("core", "parent", "sudo"):
-        file = Path(str(mitogen.core.__file__)).with_name(f"{name}.py")
-        found[f"mitogen.{name}"] = file.read_text(encoding="utf-8")
-    return {name: source for name, source in found.items() if name not in _NOT_ON_HOSTS}
+    return {name: text for name, text in found.items() if name not in (*_BECOME, *_NOT_ON_HOSTS)}
 
 
-def _make(sources: dict[str, str]) -> Archives:
-    short = {name: _shortened(name, source) for name, source in sources.items()}
-    packages = {name.rpartition(".")[0] for name in short}
-    first_stage = _first_stage(short)
-    agent = _pack(short, packages, (name for name in short if name not in _BECOME))
-    become = _pack({**short, FIRST_STAGE: first_stage}, packages, (*_BECOME, FIRST_STAGE))
-    return Archives(first_stage, agent, become)
+def _read(names: Iterable[str]) -> dict[str, str]:
+    """Return name -> source of modules that are no packages."""
+    found = {}
+    for name in names:
+        package, *parts = name.split(".")
+        found[name] = _folder(package).joinpath(*parts).with_suffix(".py").read_text(encoding="utf-8")
+    return found
 
 
-def _shortened(name: str, source: str) -> str:
-    source = without_comments(source)
+def _folder(package: str) -> Path:
+    return Path(str({"ansible_svc": ansible_svc, "mitogen": mitogen}[package].__file__)).parent
+
+
+def _kept(cache: str | None, kind: str, sources: dict[str, str], make: Callable[[], bytes]) -> bytes:
+    """Return what is made of sources, from an earlier run when that has kept it."""
+    made_of = [sources, *(file.read_text(encoding="utf-8") for file in _MADE_BY)]
+    identity = hashlib.sha256(json.dumps(made_of, sort_keys=True).encode()).hexdigest()
+    file = KeptFile(cache, kind, identity)
+    content = file.read()
+    if content is None:
+        content = make()
+        file.write(content)
+    return content
+
+
+def _shortened(sources: dict[str, str]) -> dict[str, str]:
+    return {name: _short(name, text) for name, text in sources.items()}
+
+
+def _short(name: str, text: str) -> str:
     if name == "mitogen.core":
-        source = without_definitions(source, NOT_OF_CORE)
-    return with_narrow_indents(source) if name.startswith("mitogen.") else without_types(source)
+        return compact.of_mitogen(text, NOT_OF_CORE)
+    return compact.of_mitogen(text) if name.startswith("mitogen.") else compact.of_our_own(text)
 
 
-def _pack(sources: dict[str, str], packages: set[str], names: Iterable[str]) -> Archive:
-    members = [(name, "1" if name in packages else "", sources[name]) for name in names]
-    packed = zlib.compress("\0".join(itertools.chain(*members)).encode(), 9)
-    return Archive(hashlib.sha256(packed).hexdigest(), packed)
-
-
-def _first_stage(sources: dict[str, str]) -> str:
-    """Return two modules as one text that imports nothing of ours."""
-    text = ["from __future__ import annotations"]
-    for name in _FIRST:
-        lines = sources[name].split("\n")
-        for node in ast.parse(sources[name]).body:
-            if isinstance(node, ast.FunctionDef) and node.name in _NOT_FIRST:
-                lines[node.lineno - 1 : node.end_lineno] = [""] * ((node.end_lineno or 0) - node.lineno + 1)
-        text += (line for line in lines if line and not line.startswith(("from __future__", "from ansible_svc")))
-    return "\n".join(text)
-
-
-def _decode(content: bytes) -> Archives:
-    head, _newline, packs = content.partition(b"\n")
-    about = json.loads(head)
-    length = about["agent"]
-    return Archives(about["first_stage"], _named(packs[:length]), _named(packs[length:]))
+def _packed(sources: dict[str, str]) -> bytes:
+    packages = {name.rpartition(".")[0] for name in sources}
+    members = [(name, "1" if name in packages else "", text) for name, text in sources.items()]
+    return zlib.compress("\0".join(itertools.chain(*members)).encode(), 9)
 
 
 def _named(packed: bytes) -> Archive:
     return Archive(hashlib.sha256(packed).hexdigest(), packed)
 
 
-def _encode(made: Archives) -> bytes:
-    head = json.dumps({"first_stage": made.first_stage, "agent": len(made.agent.packed)}).encode()
-    return head + b"\n" + made.agent.packed + made.become.packed
+def _first_stage(sources: dict[str, str]) -> str:
+    """Return some modules as one text that imports nothing of ours."""
+    text = ["from __future__ import annotations"]
+    for short in map(Source, _shortened(sources).values()):
+        lines = short.without(short.definitions(_NOT_FIRST)).split("\n")
+        text += (line for line in lines if line and not line.startswith(("from __future__", "from ansible_svc")))
+    return "\n".join(text)

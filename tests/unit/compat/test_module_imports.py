@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import ansible
 import pytest
 from ansible import constants as C
 from ansible.errors import AnsibleError
@@ -79,6 +80,36 @@ def test_a_file_that_is_no_python_is_refused_in_the_same_words() -> None:
         told.append(str(caught.value))
     assert told[0] == told[1] == told[2]
     assert name in told[0]
+
+
+@pytest.mark.parametrize("folder", ["module_utils", "modules"])
+def test_the_imports_alone_tell_what_whole_files_do(folder: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    root = Path(ansible.__file__).parents[1]
+    parsed = []
+    compile_module = module_common._compile_module_ast
+    for name in ("_compile_module_ast", "_compile"):
+        holder = module_common if name == "_compile_module_ast" else module_imports
+        monkeypatch.setattr(
+            holder, name, lambda name, source: parsed.append(len(source)) or compile_module(name, source)
+        )
+    whole = 0
+    for file in sorted(root.glob(f"ansible/{folder}/**/*.py"))[::3]:
+        source = file.read_bytes()
+        is_package = file.name == "__init__.py"
+        name = ".".join((file.parent if is_package else file.with_suffix("")).relative_to(root).parts)
+        found = ImportMemory().find(name, source, is_package)
+        with monkeypatch.context() as patch:
+            patch.setattr(module_imports, "is_shipped_file", lambda path, digest: False)
+            assert found == ImportMemory().find(name, source, is_package), file
+        assert parsed[-1] == len(source)
+        whole += parsed[-2] == parsed[-1]
+    assert whole < len(parsed) / 4
+
+
+def test_nobody_elses_file_is_taken_for_python_unseen() -> None:
+    source = b"from ansible.module_utils.basic import AnsibleModule\ndef (\n"
+    with pytest.raises(AnsibleError):
+        ImportMemory().find("ansible.module_utils.basic", source, False)
 
 
 def test_what_was_told_needs_no_second_look(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -19,7 +19,7 @@ from ansible_svc.transport import compact
 
 PATH = "ansible/module_utils/basic.py"
 CONTENT = Path(str(ansible.module_utils.basic.__file__)).read_bytes()
-SHORT = compact.shortened(CONTENT.decode())
+SHORT = compact.of_core(CONTENT.decode())
 DIGEST = hashlib.sha256(CONTENT).hexdigest()
 SOURCE = b"from ansible.module_utils import basic\n"
 
@@ -53,7 +53,7 @@ def kept(folder: Path) -> Path:
 def test_the_next_run_finds_out_nothing_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     run(tmp_path)
     before = kept(tmp_path).stat()
-    monkeypatch.setattr(compact, "shortened", lambda source: pytest.fail("shortened again"))
+    monkeypatch.setattr(compact, "of_core", lambda source: pytest.fail("shortened again"))
     monkeypatch.setattr("ansible_svc.compat.module_imports._find", lambda *args: pytest.fail("looked again"))
     run(tmp_path)
     assert kept(tmp_path).stat().st_ino == before.st_ino, "written again"

@@ -20,7 +20,7 @@ from ansible_svc.services.attempt import Attempt
 from ansible_svc.services.contexts import ContextService
 from ansible_svc.services.host import Host
 from ansible_svc.services.links import Uses
-from ansible_svc.transport.archives import Archive, Archives
+from ansible_svc.transport.archives import AgentCode, Archive
 from ansible_svc.transport.boot import NO_PYTHON
 from ansible_svc.transport.failures import (
     BecomeFailed,
@@ -38,7 +38,8 @@ PATIENCE_S = 20.0
 LOGIN = SshLogin(host="web", argv=("ssh", "web"), password=None)
 WEB = Identity(LOGIN)
 ROOT = Identity(LOGIN, Sudo(user="root", executable="sudo", flags=("-H",), password="secret"))
-ARCHIVES = Archives("first stage", Archive("digest-1", b"packed-1"), Archive("digest-2", b"packed-2"))
+AGENT = AgentCode("first stage", Archive("digest-1", b"packed-1"))
+BECOME = Archive("digest-2", b"packed-2")
 EOF = "EOF on stream; last 100 lines received:\n"
 
 
@@ -128,7 +129,8 @@ class Stage:
         self.clients_ended: list[Context] = []
         monkeypatch.setattr(contexts, "end_client", lambda router, context: self.clients_ended.append(context))
         monkeypatch.setattr(contexts, "forget_context", lambda router, context: self.forgotten.append(context))
-        monkeypatch.setattr(contexts, "archives", lambda directory: ARCHIVES)
+        monkeypatch.setattr(contexts, "agent_code", lambda directory: AGENT)
+        monkeypatch.setattr(contexts, "become_archive", lambda directory: BECOME)
         self.waiters = threading.Semaphore(0)
         monkeypatch.setattr(links, "Future", lambda: TellingFuture(self.waiters))
         monkeypatch.setattr(links, "room_for", lambda count: min(count, self.room))

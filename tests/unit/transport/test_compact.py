@@ -1,25 +1,19 @@
 # Copyright: (c) 2026, The ansible_svc project
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""What goes from source makes no difference to what it does."""
+"""What goes from source makes no difference to what it does; Python's own parser says so."""
 
 from __future__ import annotations
 
 import ast
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import ansible
 import pytest
 
-from ansible_svc.transport.compact import (
-    _lines_that_do_not_begin,
-    with_narrow_indents,
-    without_comments,
-    without_definitions,
-    without_documentation,
-    without_signature_types,
-    without_types,
-)
+from ansible_svc.source import Source
+from ansible_svc.transport.compact import of_core, of_mitogen, of_our_own, without_documentation
 
 SOURCE = '''# a comment
 """A docstring
@@ -79,6 +73,31 @@ def run(source: str) -> dict[str, Any]:
     space: dict[str, Any] = {"TYPE_CHECKING": False, "__name__": "compact"}
     exec(source, space)
     return space
+
+
+def without_comments(text: str) -> str:
+    source = Source(text)
+    return source.without(source.comments(), source.docstrings())
+
+
+def without_types(text: str) -> str:
+    source = Source(text)
+    return source.without(source.for_type_checkers(), source.signature_types(), source.variable_types())
+
+
+def without_signature_types(text: str) -> str:
+    source = Source(text)
+    return source.without(source.signature_types())
+
+
+def with_narrow_indents(text: str) -> str:
+    source = Source(text)
+    return source.without(source.indents())
+
+
+def without_definitions(text: str, names: set[str]) -> str:
+    source = Source(text)
+    return source.without(source.definitions(names), source.for_older_pythons())
 
 
 def test_comments_and_docstrings_go_and_nothing_else() -> None:
@@ -187,8 +206,12 @@ def places(source: str) -> list[tuple[str, int, int]]:
     Without those of signatures, and without those that come after a text in the same line in which that ends.
     """
     found = []
-    inside, _continued = _lines_that_do_not_begin(source)
-    for statement in ast.walk(ast.parse(source)):
+    tree = ast.parse(source)
+    inside = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.JoinedStr) or (isinstance(node, ast.Constant) and isinstance(node.value, (str, bytes))):
+            inside.update(range(node.lineno + 1, (node.end_lineno or 0) + 1))
+    for statement in ast.walk(tree):
         if not isinstance(statement, ast.stmt):
             continue
         waiting: list[ast.AST] = [statement]
@@ -221,6 +244,98 @@ def test_signatures_lose_their_types_and_nothing_else() -> None:
     assert space["h"](1, {}) == run(SOURCE)["h"](1, {})
     assert 'other: dict[str, int] = {"k": local}' in short
     assert short.count("\n") == SOURCE.count("\n")
+
+
+SIGNATURES = """
+def plain(a, b=1): return a, b
+def default(a: int = {"k": [1, 2]}["k"][0], b : str = "a: b, c=d", *, c: "dict[str, int]" = None) -> "x -> y": return b
+def calls(a: object = (lambda x, y=2: x + y)(1), b: int = 2): return a, b
+def bare(a=lambda x, y=2: [x, y], b: int = 2): return a(1), b
+def lines(
+    a: int,  # the first: one
+    b: dict[
+        str, int
+    ] = {},  # and the second = two
+    *args: int,
+    c: tuple[int, ...] = (1, 2),
+    **kwargs: str
+) -> dict[
+    str, int
+]: return a, b, args, c, kwargs
+def after(a: int) \\
+        -> int:
+    return a
+async def waits(a: int) -> int: return a
+class Holder:
+    field: int = 1
+    def method(self, a: int) -> "Holder":
+        self.a: int = a
+        other: list[int]
+        other = [self.a]
+        if a: third: int = 3
+        else: third = 4
+        return other
+    if 1:
+        nested: int = 2
+last = plain(1)"""
+
+
+@pytest.mark.parametrize("shorten", [without_types, without_signature_types, of_core, of_our_own])
+def test_signatures_of_every_form_take_and_do_the_same(shorten: Callable[[str], str]) -> None:
+    short = shorten(SIGNATURES)
+    before, after = run(SIGNATURES), run(short)
+    for name, arguments in {
+        "default": (),
+        "plain": (1,),
+        "calls": (),
+        "bare": (),
+        "lines": (1,),
+        "after": (5,),
+    }.items():
+        assert before[name](*arguments) == after[name](*arguments)
+        assert not after[name].__annotations__
+        assert before[name].__code__.co_firstlineno == after[name].__code__.co_firstlineno
+    assert before["Holder"]().method(3) == after["Holder"]().method(3)
+    assert "field" in after["Holder"].__annotations__
+    assert "->" not in short.replace('"x -> y"', "")
+    assert after["last"] == before["last"]
+    assert short.count("\n") == SIGNATURES.count("\n")
+
+
+def test_branches_for_type_checkers_stay_when_there_is_another() -> None:
+    text = "if TYPE_CHECKING:\n    a = 1\nelse:\n    a = 2\nif TYPE_CHECKING:\n    import nothing\nb = a\n"
+    short = of_our_own(text)
+    assert run(short)["b"] == 2
+    assert "nothing" not in short
+
+
+@pytest.mark.parametrize(
+    "text", ["", "\n", "#", "x", '"""only a docstring"""', "def f():\n\t'''tabs'''\n\treturn 1", "x = 1 + \\\n    2"]
+)
+def test_odd_files_stay_python(text: str) -> None:
+    for shorten in (of_core, of_mitogen, of_our_own):
+        assert ast.dump(ast.parse(shorten(text))) == ast.dump(ast.parse(without_comments(text)))
+        assert shorten(text).count("\n") == text.count("\n")
+
+
+def test_imports_stay_where_they_are_needed() -> None:
+    """At the top level or below; what comes in the same line as something else only a parser can tell."""
+    text = (
+        "from a import (\n    b,  # c\n    d,\n)\nimport e\ntry:\n    import f\nexcept ImportError:\n    pass\n"
+        "def g():\n    'from h import i'\n    yield from j\n    from . import k, \\\n        l\n"
+    )
+    tree = ast.parse(Source(text).imports() or "")
+    assert [type(node) for node in tree.body] == [ast.ImportFrom, ast.Import, ast.If, ast.If]
+    imports = [node for node in ast.walk(tree) if isinstance(node, (ast.Import, ast.ImportFrom))]
+    assert [alias.name for node in imports for alias in node.names] == ["b", "d", "e", "f", "k", "l"]
+    assert Source("a = 1\n").imports() == ""
+    for unclear in ("try: import a\nexcept ImportError: pass\n", "a = 1; from b import c\n", "if 1:\n\timport a\n"):
+        assert Source(unclear).imports() is None
+
+
+def test_what_is_no_python_ends_soon() -> None:
+    for text in ('"""' + "a" * 100_000, "'" + "a" * 100_000, "x = '" + "\\a" * 50_000, "(" * 50_000, "def f(a: int"):
+        assert of_core(text).count("\n") == text.count("\n")
 
 
 def test_documentation_goes_unless_the_module_mentions_it() -> None:
