@@ -33,7 +33,7 @@ _KEPT_BYTES = 8 << 20
 class BuildMemory:
     """Imports and shortened files, in this process and from one run to the next.
 
-    Threads: ``load`` and ``save`` the main one, while nothing is built; ``shortened`` those that build, one at a time.
+    Threads: ``load`` and ``save`` the main one, while nothing is built; ``shortened`` any.
     """
 
     def __init__(self) -> None:

@@ -122,17 +122,15 @@ class ModuleService(DeduplicatingService):
 
         Raises AnsibleError when ansible-core cannot build it.
         """
-        with loading_lock:  # shortening parses files as well, which one thread may do at a time
+        with loading_lock:
             parts = build(name, path)
-            sources = parts.files if parts is not None else {}
-            shipped = [(relative, hashlib.sha256(content).hexdigest()) for relative, content in sources.items()]
-            short = {
-                relative: self._memory.shortened(relative, digest, sources[relative]) for relative, digest in shipped
-            }
         with self._lock:
             self._built[path] = self._built.get(path, 0) + 1
         if parts is None:
             return None
+        sources = parts.files
+        shipped = [(relative, hashlib.sha256(content).hexdigest()) for relative, content in sources.items()]
+        short = {relative: self._memory.shortened(relative, digest, sources[relative]) for relative, digest in shipped}
         files = [(relative, hashlib.sha256(content).hexdigest()) for relative, content in short.items()]
         blobs = {digest: short[relative] for relative, digest in files}
         preload = PRELOAD + tuple(_dotted(path) for path in parts.files if path.startswith(_PROFILES))
