@@ -78,13 +78,6 @@ from typing import Any
 
 from ansible.plugins.callback import CallbackBase
 
-try:
-    from ansible_svc.report.callback import Profile
-except ImportError as error:
-    _MISSING: ImportError | None = error
-else:
-    _MISSING = None
-
 
 class CallbackModule(CallbackBase):
     """Passes on what happens; see ansible_svc/report/callback.py.
@@ -99,9 +92,12 @@ class CallbackModule(CallbackBase):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        if _MISSING is not None:
+        try:
+            # Here, because ansible-core imports every callback plugin that it finds, enabled or not.
+            from ansible_svc.report.callback import Profile
+        except ImportError as error:
             self._display.warning(
-                f"The callback profile needs the Python package ansible-svc beside ansible-core ({_MISSING}): pip install ansible-svc"
+                f"The callback profile needs the Python package ansible-svc beside ansible-core ({error}): pip install ansible-svc"
             )
             self.disabled = True
             return
