@@ -5,7 +5,7 @@
     python -m bench.roundtrips [--hosts 1] [--tasks 20] [--round-trip-ms 50] [--strategy svc_linear] [--json FILE]
 
 A proxy between ssh clients and sshd counts (tests/lab/proxy.py): bytes of TCP content in both directions, ssh's own
-included, and round trips, that is, how often data came back after data had gone there. Each strategy has a fresh lab.
+included, and round trips, that is, how often somebody had to wait for an answer. Each strategy has a fresh lab.
 The options of ssh are ansible-core's defaults (-C and ControlPersist), or what the strategy makes of them: svc leaves
 -C out.
 
