@@ -259,55 +259,50 @@ class Source:
 
     def _types_of(self, statement: Statement, opens: int) -> Iterator[Cut]:
         """Yield the annotations of one signature, which begins at its bracket."""
-        depth = lambdas = closes = 0
-        colon = annotation_end = 0  # of the annotation that is being read
+        lambdas = closes = 0
+        colon = end = 0  # of the annotation that is being read, and of what was read before
         in_default = False
-        for match in _SIGN.finditer(self._text, opens, statement.code_end):
+        for depth, match in self._signs(opens, statement.code_end):
             sign = match[0]
-            if match.lastgroup:
-                continue
-            if depth == 1 and (sign in (",", "=") or sign == ")"):
-                if colon:
-                    yield self._emptied(colon, annotation_end)
-                    colon = 0
+            if not depth and sign == ")":
+                closes = match.end()
+            if colon and (closes or (depth == 1 and sign in (",", "="))):
+                yield self._emptied(colon, end)
+                colon = 0
+            if closes:
+                yield from self._returned_type(statement, closes)
+                return
+            if depth == 1:
                 if sign == "=":
                     in_default = True
-                elif not lambdas:
+                elif sign == "," and not lambdas:
                     in_default = False
-            elif depth == 1 and sign == "lambda":
-                lambdas += 1
-            elif depth == 1 and sign == ":":
-                if in_default:
+                elif sign == "lambda":
+                    lambdas += 1
+                elif sign == ":" and in_default:
                     lambdas -= 1
-                else:
-                    colon = annotation_end
-            if sign in "([{":
-                depth += 1
-            elif sign in ")]}":
-                depth -= 1
-                if not depth:
-                    closes = match.end()
-                    break
-            annotation_end = match.end()
+                elif sign == ":":
+                    colon = end
+            end = match.end()
+
+    def _returned_type(self, statement: Statement, closes: int) -> Iterator[Cut]:
         arrow = self._find("->", closes, statement.code_end)
         if arrow:
             colon = self._find(":", arrow, statement.code_end)
-            returned_end = arrow + len(self._text[arrow:colon].rstrip())
-            yield arrow, returned_end, ""
-            # Nothing but a bracket may hold lines together.
-            yield statement.end, statement.end, "\n" * self._text.count("\n", arrow, returned_end)
+            end = arrow + len(self._text[arrow:colon].rstrip())
+            yield arrow, end, ""
+            # Here no bracket holds lines together that would stay empty.
+            yield statement.end, statement.end, "\n" * self._text.count("\n", arrow, end)
 
     def _find(self, wanted: str, start: int, end: int) -> int:
         """Return where a sign stands outside of brackets and strings; 0 when it does not."""
+        return next((match.start() for depth, match in self._signs(start, end) if not depth and match[0] == wanted), 0)
+
+    def _signs(self, start: int, end: int) -> Iterator[tuple[int, re.Match[str]]]:
+        """Yield what is neither space nor comment, after how many brackets are open around it."""
         depth = 0
         for match in _SIGN.finditer(self._text, start, end):
-            sign = match[0]
-            if match.lastgroup:
-                continue
-            if not depth and sign == wanted:
-                return match.start()
-            if sign in "([{":
-                depth += 1
-            elif sign in ")]}":
-                depth -= 1
-        return 0
+            if match.lastgroup is None:
+                depth -= match[0] in (")", "]", "}")
+                yield depth, match
+                depth += match[0] in ("(", "[", "{")
