@@ -119,10 +119,12 @@ class Source:
             before = self._text[statement.at : statement.code_end].rstrip()[-1]
 
     def indents(self) -> Iterator[Cut]:
-        """Yield three of each four spaces at the beginnings of lines.
+        """Yield three of each four spaces at the beginnings of lines; nothing of a source that indents by others.
 
         The lines of an expression stay where they are to each other: newer Pythons show all of one that fails.
         """
+        if any(statement.indent % 4 for statement in self._statements):
+            return
         for statement in self._statements:
             less = statement.indent // 4 * 3
             if less:
@@ -142,11 +144,11 @@ class Source:
         for enclosing, statement in self._enclosed():
             target = _ANNOTATED.match(self._text, statement.at, statement.code_end)
             if target and not (enclosing and _CLASS.match(self._text, enclosing.at)):
-                equals = self._find("=", target.end() + 1, statement.code_end)
+                equals, end = self._find("=", target.end() + 1, statement.code_end)
                 if equals:
-                    yield target.end(), target.end() + len(self._text[target.end() : equals].rstrip()), ""
+                    yield from self._within(statement, target.end(), end)
                 else:
-                    yield statement.at, statement.code_end, "0"
+                    yield from self._within(statement, statement.at, statement.code_end, "0")
 
     def for_type_checkers(self) -> Iterator[Cut]:
         """Yield blocks that no Python runs, unless there is another that it runs instead."""
@@ -255,6 +257,11 @@ class Source:
     def _emptied(self, start: int, end: int) -> Cut:
         return start, end, "\n" * self._text.count("\n", start, end)
 
+    def _within(self, statement: Statement, start: int, end: int, instead: str = "") -> Iterator[Cut]:
+        """Yield a cut that leaves empty lines after the statement: outside of brackets none may be in between."""
+        yield start, end, instead
+        yield statement.end, statement.end, "\n" * self._text.count("\n", start, end)
+
     # -- annotations
 
     def _types_of(self, statement: Statement, opens: int) -> Iterator[Cut]:
@@ -286,17 +293,19 @@ class Source:
             end = match.end()
 
     def _returned_type(self, statement: Statement, closes: int) -> Iterator[Cut]:
-        arrow = self._find("->", closes, statement.code_end)
+        arrow, _end = self._find("->", closes, statement.code_end)
         if arrow:
-            colon = self._find(":", arrow, statement.code_end)
-            end = arrow + len(self._text[arrow:colon].rstrip())
-            yield arrow, end, ""
-            # Here no bracket holds lines together that would stay empty.
-            yield statement.end, statement.end, "\n" * self._text.count("\n", arrow, end)
+            _colon, end = self._find(":", arrow, statement.code_end)
+            yield from self._within(statement, arrow, end)
 
-    def _find(self, wanted: str, start: int, end: int) -> int:
-        """Return where a sign stands outside of brackets and strings; 0 when it does not."""
-        return next((match.start() for depth, match in self._signs(start, end) if not depth and match[0] == wanted), 0)
+    def _find(self, wanted: str, start: int, stop: int) -> tuple[int, int]:
+        """Return where a sign stands outside of brackets and strings, and where what is before it ends; or zeros."""
+        end = start
+        for depth, match in self._signs(start, stop):
+            if not depth and match[0] == wanted:
+                return match.start(), end
+            end = match.end()
+        return 0, 0
 
     def _signs(self, start: int, end: int) -> Iterator[tuple[int, re.Match[str]]]:
         """Yield what is neither space nor comment, after how many brackets are open around it."""

@@ -176,6 +176,11 @@ def test_narrow_indents_leave_texts_and_what_goes_on_alone() -> None:
     assert run(SOURCE)["f"](1) == run(short)["f"](1)
 
 
+def test_other_indents_stay() -> None:
+    text = "if 1:\n  if 1:\n    if 1:\n      a = 1\n    b = 2\n  c = 3\n"
+    assert with_narrow_indents(text) == text
+
+
 def outline(source: str) -> str:
     """Return the syntax tree with the places where things begin, without docstrings and what has taken their place."""
     tree = ast.parse(source)
@@ -266,6 +271,16 @@ def after(a: int) \\
         -> int:
     return a
 async def waits(a: int) -> int: return a
+long: dict[
+    str, int
+] = {"a": 1}
+declared: dict[
+    str, int
+]
+broken: int \\
+    = 2
+def breaks(a: int) -> int \\
+        : return a
 class Holder:
     field: int = 1
     def method(self, a: int) -> "Holder":
@@ -291,6 +306,7 @@ def test_signatures_of_every_form_take_and_do_the_same(shorten: Callable[[str], 
         "bare": (),
         "lines": (1,),
         "after": (5,),
+        "breaks": (6,),
     }.items():
         assert before[name](*arguments) == after[name](*arguments)
         assert not after[name].__annotations__
@@ -298,7 +314,8 @@ def test_signatures_of_every_form_take_and_do_the_same(shorten: Callable[[str], 
     assert before["Holder"]().method(3) == after["Holder"]().method(3)
     assert "field" in after["Holder"].__annotations__
     assert "->" not in short.replace('"x -> y"', "")
-    assert after["last"] == before["last"]
+    for name in ("last", "long", "broken"):
+        assert after[name] == before[name]
     assert short.count("\n") == SIGNATURES.count("\n")
 
 
