@@ -69,7 +69,7 @@ class Statement(NamedTuple):
 
 
 class Source:
-    """A source of which Python can be made. Most methods yield cuts for ``without``."""
+    """A file of Python. Most methods yield cuts for ``without``."""
 
     def __init__(self, text: str) -> None:
         self._text = text
