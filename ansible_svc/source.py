@@ -31,7 +31,7 @@ _IS_STRING, _IS_COMMENT, _OPENS, _CLOSES, _ENDS, _GOES_ON = range(1, 7)
 # What matters of a signature, or of what a variable is assigned.
 _SIGN = re.compile(rf" (?:{_STRING}) | (?P<nothing> {_COMMENT} | \s+ | \\\n ) | -> | \w+ | .", re.VERBOSE | re.DOTALL)
 _SPACES = re.compile(" *")
-_PREFIXED = re.compile("[rRuU]?")
+_PREFIX = re.compile("[rRuU]?")
 _FUNCTION = re.compile(r"(?:async +)?def +(\w+) *")
 _CLASS = re.compile(r"class +(\w+)")
 _ANNOTATED = re.compile(r"(?!(?:else|except|finally|try)\b)[\w.]+(?=: *[^\s:=])")
@@ -96,7 +96,7 @@ class Source:
         found = []
         for statement in self._statements:
             if _IMPORT.match(self._text, statement.at):
-                found.append("if 0: " * (statement.indent > 0) + self._text[statement.at : statement.code_end])
+                found.append(("if 0: " if statement.indent else "") + self._text[statement.at : statement.code_end])
             elif _IMPORT_WITHIN.search(self._text[statement.at : statement.code_end]):
                 return None
         return "\n".join(found)
@@ -113,7 +113,8 @@ class Source:
         """Yield strings at the beginning of the file, or of a block, which may consist of nothing else."""
         before = ""
         for statement in self._statements:
-            if statement.text_end and before in ("", ":") and self._is_blank(statement.text_end, statement.code_end):
+            alone = not self._text[statement.text_end : statement.code_end].strip()
+            if statement.text_end and before in ("", ":") and alone:
                 text = self._text[statement.at : statement.text_end]
                 yield statement.at, statement.text_end, ("0" if before else "") + "\n" * text.count("\n")
             before = self._text[statement.at : statement.code_end].rstrip()[-1]
@@ -212,7 +213,7 @@ class Source:
                 begin, at, code_end, text_end = next_begin, next_at, -1, 0
             elif kind == _IS_STRING:
                 start, end = match.span(kind)
-                if start <= at + 1 and _PREFIXED.fullmatch(text, at, start):
+                if start <= at + 1 and _PREFIX.fullmatch(text, at, start):
                     text_end = end
             elif kind == _IS_COMMENT and not depth:
                 code_end, end = match.span(kind)
@@ -224,9 +225,6 @@ class Source:
     def _spaces_end(self, begin: int) -> int:
         match = _SPACES.match(self._text, begin)
         return match.end() if match else begin
-
-    def _is_blank(self, start: int, end: int) -> bool:
-        return not self._text[start:end].strip()
 
     # -- what belongs together
 

@@ -9,10 +9,8 @@ cannot be outdated; what finds it out is part of the name under which it is kept
 
 from __future__ import annotations
 
-import hashlib
 import json
 import platform
-from pathlib import Path
 
 from ansible.executor import module_common
 from ansible.release import __version__
@@ -21,7 +19,7 @@ from ansible_svc import source
 from ansible_svc.compat import module_imports, shipped
 from ansible_svc.compat.module_imports import remember_imports
 from ansible_svc.compat.shipped import is_shipped_file
-from ansible_svc.store.kept_file import KeptFile
+from ansible_svc.store.kept_file import KeptFile, identity_of
 from ansible_svc.transport import compact
 
 _KIND = "builds"
@@ -89,7 +87,4 @@ def _encode(kept: dict[str, dict[str, object]]) -> bytes:
 
 def _identity() -> str:
     """Return a digest of all that decides what is found out about a file."""
-    digest = hashlib.sha256(f"{__version__} {platform.python_version()}".encode())
-    for module in _FOUND_OUT_BY:
-        digest.update(Path(str(module.__file__)).read_bytes())
-    return digest.hexdigest()
+    return identity_of(f"{__version__} {platform.python_version()}".encode(), _FOUND_OUT_BY)

@@ -5,8 +5,11 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from types import ModuleType
 
 from ansible_svc.store.private import checked, open_private, private_path, read_checked, write_private
 
@@ -19,7 +22,7 @@ class KeptFile:
     Parameters:
         directory: the setting, see ``private_path``; None: there is no cache directory.
         kind: the beginning of its name.
-        identity: hexadecimal digest of all that the content was made of, and of what made it.
+        identity: of all that the content was made of, and of what made it; see ``identity_of``.
     """
 
     def __init__(self, directory: str | None, kind: str, identity: str) -> None:
@@ -55,3 +58,11 @@ class KeptFile:
             yield folder
         finally:
             os.close(folder)
+
+
+def identity_of(made_of: bytes, makers: Iterable[ModuleType]) -> str:
+    """Return a hexadecimal digest that changes with what something is made of, and with the modules that make it."""
+    digest = hashlib.sha256(made_of)
+    for module in makers:
+        digest.update(Path(str(module.__file__)).read_bytes())
+    return digest.hexdigest()

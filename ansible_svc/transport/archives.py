@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 import itertools
 import json
+import sys
 import zlib
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -21,7 +22,7 @@ import mitogen
 import ansible_svc
 from ansible_svc import source
 from ansible_svc.source import Source
-from ansible_svc.store.kept_file import KeptFile
+from ansible_svc.store.kept_file import KeptFile, identity_of
 from ansible_svc.target.become import FIRST_STAGE
 from ansible_svc.transport import compact
 
@@ -55,7 +56,7 @@ _PACKAGES = ("service", "store", "target")
 # Of what first_stage.py imports, this is not used there.
 _NOT_FIRST = ("write_private", "checked", "content")
 _FIRST = ("ansible_svc.store.private", "ansible_svc.target.boot_file", "ansible_svc.target.first_stage")
-_MADE_BY = (Path(__file__), Path(str(compact.__file__)), Path(str(source.__file__)))
+_MADE_BY = (sys.modules[__name__], compact, source)
 
 
 @dataclass(frozen=True)
@@ -132,9 +133,7 @@ def _folder(package: str) -> Path:
 
 def _kept(cache: str | None, kind: str, sources: dict[str, str], make: Callable[[], bytes]) -> bytes:
     """Return what is made of sources, from an earlier run when that has kept it."""
-    made_of = [sources, *(file.read_text(encoding="utf-8") for file in _MADE_BY)]
-    identity = hashlib.sha256(json.dumps(made_of, sort_keys=True).encode()).hexdigest()
-    file = KeptFile(cache, kind, identity)
+    file = KeptFile(cache, kind, identity_of(json.dumps(sources, sort_keys=True).encode(), _MADE_BY))
     content = file.read()
     if content is None:
         content = make()
