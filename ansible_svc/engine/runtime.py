@@ -22,6 +22,7 @@ from ansible_svc.compat.fork_safety import guard_forks
 from ansible_svc.compat.module_build import build_one_at_a_time
 from ansible_svc.compat.plugin_loading import prepare_loaders
 from ansible_svc.compat.router_state import router_state
+from ansible_svc.compat.stack_walk import walk_without_sources
 from ansible_svc.compat.template_code import remember_compiled_templates
 from ansible_svc.engine.access import Access
 from ansible_svc.engine.children import TaskChildren
@@ -61,6 +62,7 @@ class Runtime:
         remember_settings()
         share_scalars()
         guard_forks()
+        walk_without_sources()
         _route_logging()
         self.pid = os.getpid()
         self.task_children = TaskChildren()

@@ -7,12 +7,11 @@ from __future__ import annotations
 import sys
 from typing import Any
 
-from ansible_svc.target.booting import BootConnection
 from ansible_svc.transport.descriptors import with_given_limit
-from ansible_svc.transport.process import spawn
+from ansible_svc.transport.process import ClientConnection, spawn
 
 
-class LocalConnection(BootConnection):
+class LocalConnection(ClientConnection):
     """Boot a child context in a session of its own, with this interpreter."""
 
     def create_child(self, args: list[str], **kwargs: Any) -> Any:

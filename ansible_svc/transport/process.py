@@ -1,6 +1,6 @@
 # Copyright: (c) 2026, The ansible_svc project
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Start the process that a mitogen connection talks to."""
+"""Start the process that a mitogen connection talks to, and notice its end."""
 
 from __future__ import annotations
 
@@ -8,11 +8,14 @@ import os
 import signal
 import socket
 import subprocess
+from collections.abc import Callable
 from typing import Any
 
+import mitogen.core
 import mitogen.parent
 
 from ansible_svc.compat.fork_safety import starting_lock
+from ansible_svc.target.booting import BootConnection
 
 _started: set[int] = set()
 
@@ -51,6 +54,55 @@ def spawn(args: list[str]) -> mitogen.parent.PopenProcess:
     stdin = open(ours.detach(), "r+b", buffering=0)  # noqa: SIM115 - mitogen closes it
     stdout = open(os.dup(stdin.fileno()), "r+b", buffering=0)  # noqa: SIM115
     return mitogen.parent.PopenProcess(proc=process, stdin=stdin, stdout=stdout, stderr=process.stderr)
+
+
+class ClientConnection(BootConnection):
+    """A connection to a process that spawn() or spawn_on_terminal() has started."""
+
+    def _on_streams_disconnected(self) -> None:
+        """Ask how the process ended once both of its outputs are closed; again when it ends, if it has not yet.
+
+        mitogen asks again after 50 ms. Outputs close a moment before their process has ended, so nearly every run
+        would end that much later: the broker waits for all processes.
+        """
+        first = not self._reaper
+        super()._on_streams_disconnected()
+        if first and self.proc.poll() is None:
+            try:
+                end = _End(os.pidfd_open(self.proc.pid), self._reaper.reap)
+            except (AttributeError, OSError):
+                return  # a system without, or no descriptor left: mitogen's timer sees to it
+            mitogen.core.listen(self.proc, "exit", lambda: end.on_disconnect(self._router.broker))
+            self._router.broker.start_receive(end)
+
+
+class _End(mitogen.core.Stream):
+    """Wait on the broker for the end of a process.
+
+    Parameters:
+        descriptor: that of the process, which becomes readable then (pidfd_open(2)).
+        then: called once.
+
+    Threads: the broker's only.
+    """
+
+    def __init__(self, descriptor: int, then: Callable[[], object]) -> None:
+        self.receive_side = mitogen.core.Side(self, open(descriptor, "rb", buffering=0))
+        self._then = then
+
+    def on_receive(self, broker: Any) -> None:
+        """Tell that it has ended."""
+        self.on_disconnect(broker)
+        self._then()
+
+    def on_shutdown(self, broker: Any) -> None:
+        """Go on: the broker is to wait for it."""
+
+    def on_disconnect(self, broker: Any) -> None:
+        """Wait no longer."""
+        if not self.receive_side.closed:
+            broker.stop_receive(self)
+            self.receive_side.close()
 
 
 def end_client(router: Any, context: Any) -> None:

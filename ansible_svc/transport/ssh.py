@@ -15,8 +15,8 @@ from typing import Any, ClassVar
 import mitogen.core
 import mitogen.parent
 
-from ansible_svc.target.booting import BootConnection, BootOptions
-from ansible_svc.transport.process import spawn, spawn_on_terminal
+from ansible_svc.target.booting import BootOptions
+from ansible_svc.transport.process import ClientConnection, spawn, spawn_on_terminal
 
 _NEVER_SHARED = ("-o", "ControlMaster=no", "-o", "ControlPath=none")
 _PROMPT = re.compile(rb"(password|passphrase[^:]*|PIN[^:]*):\s*$", re.IGNORECASE)
@@ -65,7 +65,7 @@ class PromptProtocol(mitogen.parent.RegexProtocol):
     PARTIAL_PATTERNS: ClassVar = [(_ANYTHING, _on_partial)]
 
 
-class SshConnection(BootConnection):
+class SshConnection(ClientConnection):
     """Boot a child context over one ssh client process."""
 
     options_class: ClassVar[Any] = Options
