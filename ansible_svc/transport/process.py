@@ -59,17 +59,18 @@ def spawn(args: list[str]) -> mitogen.parent.PopenProcess:
 class ClientConnection(BootConnection):
     """A connection to a process that spawn() or spawn_on_terminal() has started."""
 
+    _end: _End | None = None
+
     def _on_streams_disconnected(self) -> None:
         """Ask how the process ended once both of its outputs are closed; again when it ends, if it has not yet.
 
         mitogen asks again after 50 ms. Outputs close a moment before their process has ended, so nearly every run
         would end that much later: the broker waits for all processes.
         """
-        first = not self._reaper
         super()._on_streams_disconnected()
-        if first and self.proc.poll() is None:
+        if self._end is None and self.proc.poll() is None:
             try:
-                end = _End(os.pidfd_open(self.proc.pid), self._reaper.reap)
+                self._end = end = _End(os.pidfd_open(self.proc.pid), self._reaper.reap)
             except (AttributeError, OSError):
                 return  # a system without, or no descriptor left: mitogen's timer sees to it
             mitogen.core.listen(self.proc, "exit", lambda: end.on_disconnect(self._router.broker))
