@@ -78,10 +78,17 @@ class Access:
         """End everything that runs for us as a become user of a place's login; wait for its end."""
         self._contexts.log_out(place.identity.login, user)
 
-    def bundle(self, name: str, path: str) -> Bundle | None:
-        """Return a module's bundle, or None when it is not a new-style Python module; see ModuleService.bundle."""
-        current_run().mark(SEND)
+    def bundle(self, name: str, path: str, place: Place | None = None) -> Bundle | None:
+        """Return a module's bundle, or None when it is not a new-style Python module; see ModuleService.bundle.
+
+        Parameters:
+            place: where the module is to run. While it is being made, a connection is made as well.
+        """
+        run = current_run()
+        run.mark(SEND)
         if path not in self._bundles:
+            if place is not None and run.uses is not None:
+                self._contexts.connect_ahead(place.identity, place.candidates, run.uses)
             self._bundles[path] = self._pool.invoke(ModuleService, "bundle", name=name, path=path)
         return self._bundles[path]
 

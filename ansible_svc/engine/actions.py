@@ -82,7 +82,7 @@ class NativeAction(Mixin):
         """Return a stand-in for the module's text when it can run natively, ansible-core's text otherwise.
 
         As under ansible-core, the host is not asked for anything before the module was found and made, but for its
-        interpreters where they are to be discovered.
+        interpreters where they are to be discovered. It is connected to while a module is made that no task had yet.
         """
         connection = self._connection
         if (
@@ -94,7 +94,9 @@ class NativeAction(Mixin):
             return super()._configure_module(module_name, module_args, task_vars)
         self._svc_task_vars = task_vars
         path = self._svc_find_module(module_name)
-        bundle = self.svc_access.bundle(module_name.rpartition(".")[2], path) if path is not None else None
+        bundle = None
+        if path is not None:
+            bundle = self.svc_access.bundle(module_name.rpartition(".")[2], path, connection.svc_place_ahead())
         environment: dict[str, Any] = {}
         self._compute_environment_string(environment)
         if path is None or bundle is None or any(name.startswith(_INTERPRETER_VARIABLES) for name in environment):

@@ -76,6 +76,18 @@ class NativeConnection(Mixin):
         sudo = self._svc_sudo() if become else None
         return Place(Identity(self._svc_login, sudo), self._svc_candidates)
 
+    def svc_place_ahead(self) -> Place | None:
+        """Return where svc_is_native() will connect to, None when that is of no use or nobody can say.
+
+        What is wrong with an option is told by svc_is_native(), after what is wrong with the module that is to run.
+        """
+        if self._svc_no_python or self._svc_ready:
+            return None
+        try:
+            return self.svc_place(become=False)
+        except AnsibleError:
+            return None
+
     def _svc_read_login(self) -> SshLogin | LocalLogin:
         raise NotImplementedError
 

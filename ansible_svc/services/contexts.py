@@ -116,11 +116,25 @@ class ContextService(Service):
 
         Raises ConnectFailed, BecomeFailed or NoPython (see transport.failures), and whatever wait() raises.
         """
+        link = self._claim(identity, candidates, uses)
+        return link.future.result() if link.future.done() else wait(Attempt(link.future))
+
+    def connect_ahead(self, identity: Identity, candidates: Sequence[str], uses: Uses) -> None:
+        """Begin to connect, for a task that will ask for that host in a moment; see ``host``.
+
+        The agent's archive is made before that, not by the attempt: it and the caller would keep each other waiting.
+        """
+        if identity not in uses.ahead:
+            self._pack(agent_code)
+            uses.ahead[identity] = self._claim(identity, candidates, uses)
+
+    def _claim(self, identity: Identity, candidates: Sequence[str], uses: Uses | None) -> Link:
+        """Return the link of an identity; an attempt to connect is under way then, unless it is over."""
         link, new = self._links.claim(identity, uses)
         if new:
             attempt = (identity, candidates, link)
             threading.Thread(target=self._attempt, args=attempt, name="svc-connect", daemon=True).start()
-        return link.future.result() if link.future.done() else wait(Attempt(link.future))
+        return link
 
     def _attempt(self, identity: Identity, candidates: Sequence[str], link: Link) -> None:
         try:

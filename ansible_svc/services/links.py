@@ -48,11 +48,16 @@ class Link:
 class Uses:
     """The links that one task works with, until its end: agents keep things for it from one request to the next.
 
+    Attributes:
+        ahead: links that were claimed before the task had to wait for them, by identity. They are its first answer:
+            one that has failed meanwhile is not tried again for the same question.
+
     Threads: the task's own, or those that stand for it one after the other.
     """
 
     def __init__(self) -> None:
         self._links: list[Link] = []
+        self.ahead: dict[Identity, Link] = {}
 
     def begin(self, link: Link) -> None:
         """Work with a link; nothing changes when the task does already. The caller holds the link's lock."""
@@ -88,6 +93,8 @@ class Links:
             uses: those of the task that works with it.
         """
         with self._lock:
+            if uses is not None and (ahead := uses.ahead.pop(identity, None)) is not None:
+                return ahead, False
             link = self._links.get(identity)
             new = link is None
             if link is None:
