@@ -141,7 +141,7 @@ class Source:
                 yield from self._types_of(statement, named.end())
 
     def variable_types(self) -> Iterator[Cut]:
-        """Yield the annotations of variables; those of class bodies stay, which make fields of dataclasses."""
+        """Yield the annotations of variables; those of class bodies stay, which make the fields of named tuples."""
         for enclosing, statement in self._enclosed():
             target = _ANNOTATED.match(self._text, statement.at, statement.code_end)
             if target and not (enclosing and _CLASS.match(self._text, enclosing.at)):

@@ -9,8 +9,7 @@ object keeps the value, who else has a say in it, and which values checking give
 from __future__ import annotations
 
 import functools
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from ansible._internal._datatag._tags import Origin, TrustedAsTemplate
 from ansible.module_utils._internal._datatag import AnsibleTagHelper, _AnsibleTaggedInt, _AnsibleTaggedStr
@@ -35,8 +34,7 @@ _TYPES = {
 _LEFT_ALONE = ("loop", "delegate_to", "changed_when", "failed_when", "until", "module_defaults", "break_when")
 
 
-@dataclass(frozen=True, slots=True)
-class Field:
+class Field(NamedTuple):
     """One name of a field.
 
     Attributes:

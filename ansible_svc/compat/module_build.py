@@ -15,8 +15,7 @@ import functools
 import inspect
 import io
 import zipfile
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from ansible import constants as C
 from ansible._internal._templating._engine import TemplateOptions
@@ -51,8 +50,7 @@ def build_one_at_a_time() -> None:
     action.modify_module = modify_module_alone
 
 
-@dataclass(frozen=True)
-class AnsiballZ:
+class AnsiballZ(NamedTuple):
     """The parts of a built new-style Python module.
 
     Attributes:

@@ -18,9 +18,8 @@ from __future__ import annotations
 import functools
 import hashlib
 import inspect
-from dataclasses import dataclass, field
 from types import FunctionType
-from typing import Any
+from typing import Any, NamedTuple
 
 from ansible.executor import module_common
 
@@ -31,13 +30,12 @@ from ansible_svc.source import Source
 _EMBEDS = b"embed"
 
 
-@dataclass(frozen=True)
-class Imports:
+class Imports(NamedTuple):
     """What ansible-core's finder says of a file; the attributes are named as there."""
 
     submodules: frozenset[tuple[str, ...]]
     optional_imports: frozenset[tuple[str, ...]]
-    embeds: frozenset[Any] = field(default=frozenset())
+    embeds: frozenset[Any] = frozenset()
 
 
 class _Unparsed:

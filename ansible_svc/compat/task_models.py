@@ -9,9 +9,8 @@ others, as long as the task and all around it say the same objects as when it wa
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from operator import is_
-from typing import Any
+from typing import Any, NamedTuple
 
 from ansible.module_utils.common.sentinel import Sentinel
 from ansible.playbook.block import Block
@@ -25,8 +24,7 @@ _KEPT = 256
 _models: dict[int, _Model] = {}
 
 
-@dataclass(frozen=True, slots=True)
-class _Model:
+class _Model(NamedTuple):
     """The first copy of a task.
 
     Attributes:

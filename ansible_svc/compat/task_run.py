@@ -8,8 +8,7 @@ variables into its TaskContext and results into UnifiedTaskResult; up to 2.20 bo
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from ansible._internal import _task
 from ansible._internal._errors import _error_utils
@@ -29,8 +28,7 @@ if not UNIFIED_RESULTS:
 _SEND_FAILED = "Task result omitted due to queue send failure."
 
 
-@dataclass(frozen=True)
-class TaskSpec:
+class TaskSpec(NamedTuple):
     """Everything that a task's run needs; the names are WorkerProcess's.
 
     ``task`` is the strategy's object and stays as it is: the run gets a copy.

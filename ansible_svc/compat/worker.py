@@ -9,7 +9,6 @@ Display and prompts stay WorkerProcess's. Uses the setting WORKER_SESSION_ISOLAT
 from __future__ import annotations
 
 import copy
-import dataclasses
 import functools
 from collections.abc import Callable
 from typing import Any
@@ -96,4 +95,4 @@ class _ForkedWorker(_StockWorker):
 
     def _run(self) -> None:
         stock.current_worker = self
-        run_task(dataclasses.replace(self._spec, loader=self._loader), self._loaders_in_child())
+        run_task(self._spec._replace(loader=self._loader), self._loaders_in_child())

@@ -11,8 +11,7 @@ the next task as that user starts with the new groups, home and limits.
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from ansible_svc.engine.calls import ModuleCall
 
@@ -21,8 +20,7 @@ _MODULE = "ansible.modules.user"
 _NEED_NO_PROCESS = ("uid", "move_home")
 
 
-@dataclass(frozen=True)
-class AccountChange:
+class AccountChange(NamedTuple):
     """A run of the user module.
 
     Attributes:

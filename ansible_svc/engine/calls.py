@@ -4,8 +4,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
     from ansible_svc.engine.preparing import Preparation
@@ -13,16 +12,14 @@ if TYPE_CHECKING:
     from ansible_svc.transport.identity import Identity
 
 
-@dataclass(frozen=True)
-class Place:
+class Place(NamedTuple):
     """Where to work: a connection identity, and the interpreters to look for when it is made."""
 
     identity: Identity
     candidates: tuple[str, ...]
 
 
-@dataclass(frozen=True)
-class Finished:
+class Finished(NamedTuple):
     """How a process on a host ended.
 
     Attributes:
@@ -37,8 +34,7 @@ class Finished:
     followed: tuple[int, Finished] | None = None
 
 
-@dataclass(frozen=True)
-class ModuleCall:
+class ModuleCall(NamedTuple):
     """A module to run: its bundle and everything that differs from run to run."""
 
     bundle: Bundle
@@ -51,8 +47,7 @@ class ModuleCall:
     directory: str | None
 
 
-@dataclass(frozen=True)
-class Step:
+class Step(NamedTuple):
     """A module that follows another at once, if that one says what is expected.
 
     Attributes:

@@ -4,11 +4,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 
-@dataclass(frozen=True)
-class MakeDirectory:
+class MakeDirectory(NamedTuple):
     """Create a directory. ``own``: it goes when the agent ends, if nobody removes it before."""
 
     path: str
@@ -16,16 +15,14 @@ class MakeDirectory:
     own: bool
 
 
-@dataclass(frozen=True)
-class CopyFile:
+class CopyFile(NamedTuple):
     """Copy a file of the controller, which must stay until that is done."""
 
     local_path: str
     path: str
 
 
-@dataclass(frozen=True)
-class WriteBytes:
+class WriteBytes(NamedTuple):
     """Write a file; ``mode`` are its permission bits, less the umask, if it is new."""
 
     path: str
@@ -33,8 +30,7 @@ class WriteBytes:
     mode: int = 0o600
 
 
-@dataclass(frozen=True)
-class AddMode:
+class AddMode(NamedTuple):
     """Add permission bits."""
 
     paths: tuple[str, ...]

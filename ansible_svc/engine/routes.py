@@ -5,9 +5,8 @@
 from __future__ import annotations
 
 import functools
-from dataclasses import dataclass
 from enum import Enum
-from typing import Any
+from typing import Any, NamedTuple
 
 import mitogen.core
 import mitogen.sudo
@@ -76,8 +75,7 @@ class Way(Enum):
     STOCK = "stock"
 
 
-@dataclass(frozen=True)
-class Route:
+class Route(NamedTuple):
     """A way, and why it is not the native one."""
 
     way: Way

@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import logging
 import os
@@ -119,7 +118,7 @@ class Runtime:
                 "bytes_served": files.bytes_served,
                 "refused": files.refused,
             },
-            "contexts": dataclasses.asdict(contexts),
+            "contexts": contexts._asdict(),
             "bytes_sent": engine.bytes_sent + files.bytes_served,
             "round_trips": engine.round_trips,
             "threads": engine.threads,

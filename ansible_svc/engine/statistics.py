@@ -6,11 +6,10 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
-from dataclasses import dataclass
+from typing import NamedTuple
 
 
-@dataclass(frozen=True)
-class EngineStatistics:
+class EngineStatistics(NamedTuple):
     """Counters of the engine.
 
     Attributes:

@@ -9,7 +9,6 @@ StrategyBase's and its subclasses'.
 from __future__ import annotations
 
 import threading
-from dataclasses import replace
 from typing import Any, cast
 
 from ansible._internal._templating._engine import TemplateEngine
@@ -169,7 +168,7 @@ class NativeStrategy(Mixin):
             self._svc_count(spec.task, Route(Way.FORKED, reason))
             if span is not None:
                 span.way, span.reason = Way.FORKED.value, reason
-            self._svc_fork(replace(spec, final_q=self._final_q), index, thread, span)
+            self._svc_fork(spec._replace(final_q=self._final_q), index, thread, span)
 
     def _svc_fork(self, spec: TaskSpec, index: int, thread: ThreadWorker | None, span: Span | None) -> None:
         """Run a task in a forked worker, which takes its slot or the place of a thread there."""

@@ -192,7 +192,7 @@ class Pool:
 
     def statistics(self) -> PoolStatistics:
         """Return what the Pool has done so far, and its state now."""
-        # Not at the top: it needs dataclasses, and targets are rarely asked.
+        # Not at the top: it needs typing, and targets are rarely asked.
         from ansible_svc.service.statistics import PoolStatistics
 
         total, services = self._counters.snapshot()

@@ -4,15 +4,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 
-@dataclass(frozen=True)
-class MethodStatistics:
+class MethodStatistics(NamedTuple):
     """
     Hold the counts of one method of one service, or a sum of several.
 
@@ -32,8 +31,7 @@ class MethodStatistics:
     bytes_out: int = 0
 
 
-@dataclass(frozen=True)
-class PoolStatistics:
+class PoolStatistics(NamedTuple):
     """
     Hold the state and the counts of one Pool at one moment.
 

@@ -6,8 +6,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import mitogen.core
 import mitogen.parent
@@ -51,8 +50,7 @@ _LONGEST_PAUSE_S = 30
 Packed = TypeVar("Packed", AgentCode, Archive)
 
 
-@dataclass(frozen=True)
-class ContextStatistics:
+class ContextStatistics(NamedTuple):
     """Connections so far.
 
     Attributes:

@@ -17,9 +17,8 @@ on; of larger ones each block is read once for all hosts that are about equally 
 from __future__ import annotations
 
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
 from threading import Lock
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ansible_svc.service import AllowAny, Service, arg_spec, expose
 from ansible_svc.services.files_grants import GrantTable
@@ -41,8 +40,7 @@ SMALL_BYTES = 8 * 1024 * 1024
 MAX_CHUNK_BYTES = 1024 * 1024
 
 
-@dataclass(frozen=True)
-class FileStatistics:
+class FileStatistics(NamedTuple):
     """Count what a FileService did since it was made.
 
     files_read: whole reads of a local file, to digest it and to keep it if it is small.

@@ -19,8 +19,8 @@ import threading
 import time
 from collections import OrderedDict
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
 
 from ansible_svc.services.files_shared_reads import SharedReads
 from ansible_svc.store import BlobNotFoundError, SourceChangedError, file_access_error
@@ -44,8 +44,7 @@ _TICK_NS = 20_000_000
 _COARSE_NS = 2_000_000_000
 
 
-@dataclass(frozen=True)
-class FileVersion:
+class FileVersion(NamedTuple):
     """Name one state of one file."""
 
     path: str
@@ -68,11 +67,10 @@ class FileVersion:
 
     def has_content_of(self, other: FileVersion) -> bool:
         """Say whether the same content is to be expected: modes, owners and links may have changed."""
-        return replace(self, ctime_ns=other.ctime_ns) == other
+        return self._replace(ctime_ns=other.ctime_ns) == other
 
 
-@dataclass(frozen=True)
-class FileOffer:
+class FileOffer(NamedTuple):
     """Describe a local file that can be granted and fetched by its digest.
 
     ``path`` is as it was asked for, ``size`` is that of the content, ``mode`` holds the permission bits; ``sha1`` is
@@ -84,11 +82,10 @@ class FileOffer:
     sha1: str
     size: int
     mode: int
-    version: FileVersion = field(repr=False)
+    version: FileVersion
 
 
-@dataclass(frozen=True)
-class _Content:
+class _Content(NamedTuple):
     """What a file was found to hold."""
 
     digest: str

@@ -14,8 +14,7 @@ import threading
 import zlib
 from collections import OrderedDict
 from collections.abc import Iterable
-from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from ansible_svc.compat.module_build import build
 from ansible_svc.compat.plugin_loading import loading_lock
@@ -31,8 +30,7 @@ _PACKS_KEPT = 64
 _PACKS_KEPT_BYTES = 32 << 20
 
 
-@dataclass(frozen=True)
-class Bundle:
+class Bundle(NamedTuple):
     """A built module.
 
     Attributes:
@@ -48,7 +46,7 @@ class Bundle:
     profile: str
     shebang: tuple[str, ...]
     files: tuple[tuple[str, str], ...]
-    preload: tuple[str, ...] = field(default=PRELOAD)
+    preload: tuple[str, ...] = PRELOAD
     reusable: bool = False
 
     def digests(self) -> list[str]:
@@ -56,8 +54,7 @@ class Bundle:
         return list(dict.fromkeys((self.name, *(digest for _path, digest in self.files))))
 
 
-@dataclass(frozen=True)
-class ModuleStatistics:
+class ModuleStatistics(NamedTuple):
     """What was built and how often it was used.
 
     Attributes:

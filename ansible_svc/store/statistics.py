@@ -1,14 +1,13 @@
 # Copyright: (c) 2026, The ansible_svc project
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Say what a store holds and did. Apart, since `dataclasses` is slow to import and targets rarely ask."""
+"""Say what a store holds and did. Apart, since `typing` is slow to import and targets rarely ask."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 
-@dataclass(frozen=True)
-class MemoryStatistics:
+class MemoryStatistics(NamedTuple):
     """Count what a MemoryStore holds and did since it was made.
 
     ``refused`` counts blobs that were not kept because they do not fit beside what is pinned.
@@ -25,8 +24,7 @@ class MemoryStatistics:
     refused: int
 
 
-@dataclass(frozen=True)
-class DiskStatistics:
+class DiskStatistics(NamedTuple):
     """Count what one DiskStore object did; other processes on the same directory have their own.
 
     ``broken`` counts blobs that did not match their name and were removed, ``problems`` operations that

@@ -14,8 +14,8 @@ import json
 import sys
 import zlib
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import mitogen
 
@@ -59,16 +59,14 @@ _FIRST = ("ansible_svc.store.private", "ansible_svc.target.boot_file", "ansible_
 _MADE_BY = (sys.modules[__name__], compact, source)
 
 
-@dataclass(frozen=True)
-class Archive:
+class Archive(NamedTuple):
     """Packed modules, named by the sha256 of the pack."""
 
     digest: str
     packed: bytes
 
 
-@dataclass(frozen=True)
-class AgentCode:
+class AgentCode(NamedTuple):
     """What makes an agent of an interpreter.
 
     Attributes:

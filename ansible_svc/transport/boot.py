@@ -6,14 +6,12 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from ansible_svc.target.booting import NO_PYTHON as NO_PYTHON
 
 
-@dataclass(frozen=True)
-class CacheOptions:
+class CacheOptions(NamedTuple):
     """Where agents keep code for the agents after them.
 
     Attributes:

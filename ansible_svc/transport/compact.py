@@ -38,7 +38,7 @@ def of_mitogen(text: str, unused: Collection[str] = ()) -> str:
 
 
 def of_our_own(text: str) -> str:
-    """Return a file of our own as hosts are sent it. Nothing of that looks at its annotations, but for dataclasses."""
+    """Return a file of our own as hosts are sent it. Nothing of that looks at its annotations, but for named tuples."""
     source = Source(text)
     return source.without(
         source.comments(),

@@ -4,11 +4,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from typing import NamedTuple
 
 
-@dataclass(frozen=True)
-class SshLogin:
+class SshLogin(NamedTuple):
     """A login over ssh.
 
     Attributes:
@@ -22,10 +21,14 @@ class SshLogin:
 
     host: str
     argv: tuple[str, ...]
-    password: str | None = field(repr=False)
+    password: str | None
     prompt: str | None = None
     timeout_s: float = 10.0
     retries: int = 0
+
+    def __repr__(self) -> str:
+        """Show where to; the password is nobody's."""
+        return f"SshLogin({self.host!r}, {self.argv!r})"
 
     @property
     def become_timeout_s(self) -> float:
@@ -33,8 +36,7 @@ class SshLogin:
         return 2 + self.timeout_s
 
 
-@dataclass(frozen=True)
-class LocalLogin:
+class LocalLogin(NamedTuple):
     """Work on the controller itself, as the user who runs it.
 
     Attributes:
@@ -46,8 +48,7 @@ class LocalLogin:
     become_timeout_s: float = 10.0
 
 
-@dataclass(frozen=True)
-class Sudo:
+class Sudo(NamedTuple):
     """Become another user by sudo.
 
     Attributes:
@@ -60,11 +61,14 @@ class Sudo:
     user: str
     executable: str
     flags: tuple[str, ...]
-    password: str | None = field(repr=False)
+    password: str | None
+
+    def __repr__(self) -> str:
+        """Show whom; the password is nobody's."""
+        return f"Sudo({self.user!r}, {self.executable!r}, {self.flags!r})"
 
 
-@dataclass(frozen=True)
-class Identity:
+class Identity(NamedTuple):
     """A login, and whom it becomes there (None: nobody else)."""
 
     login: SshLogin | LocalLogin

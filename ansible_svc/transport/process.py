@@ -88,7 +88,7 @@ class _End(mitogen.core.Stream):
     """
 
     def __init__(self, descriptor: int, then: Callable[[], object]) -> None:
-        self.receive_side = mitogen.core.Side(self, open(descriptor, "rb", buffering=0))
+        self.receive_side = mitogen.core.Side(self, open(descriptor, "rb", buffering=0))  # noqa: SIM115 - Side closes it
         self._then = then
 
     def on_receive(self, broker: Any) -> None:

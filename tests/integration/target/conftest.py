@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import itertools
 import json
 import os
@@ -159,7 +158,7 @@ class Bench:
         if beside is not None:
             assert parts is not None
             files = {path.replace("ansible/legacy/", "ansible/modules/"): each for path, each in parts.files.items()}
-            parts = dataclasses.replace(parts, fqn=f"ansible.modules.{name}", files={**beside.parts.files, **files})
+            parts = parts._replace(fqn=f"ansible.modules.{name}", files={**beside.parts.files, **files})
         return self._kept(parts)
 
     def _kept(self, parts: AnsiballZ | None) -> Module:

@@ -49,7 +49,7 @@ def test_the_same_frames_are_found_as_by_ansible_core() -> None:
 def test_who_asks_is_found_and_no_source_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
     expected = _marked(lambda: next(STOCK()))
     monkeypatch.setattr(linecache, "getlines", lambda *args: pytest.fail("a source was read"))
-    found = _marked(lambda: _stack.caller_frame())  # noqa: PLW0108 - a frame of its own, as above
+    found = _marked(lambda: _stack.caller_frame())
     assert (found.filename, found.function) == (expected.filename, expected.function)
 
 
