@@ -10,6 +10,7 @@ from __future__ import annotations
 import itertools
 import re
 from collections.abc import Collection, Iterable, Iterator
+from operator import itemgetter
 from typing import NamedTuple
 
 #: Where something begins and ends, and what is to stand there.
@@ -81,7 +82,9 @@ class Source:
         """Return the source after cuts; what is inside of another is of no account. Every line keeps its number."""
         kept: list[str] = []
         position = 0
-        for start, end, instead in sorted(itertools.chain(*cuts), key=lambda cut: (cut[0], -cut[1])):
+        ordered = sorted(itertools.chain(*cuts), key=itemgetter(1), reverse=True)
+        ordered.sort(key=itemgetter(0))  # of those that begin together the longest stays the first
+        for start, end, instead in ordered:
             if start >= position:
                 kept += (self._text[position:start], instead)
                 position = end

@@ -152,7 +152,7 @@ def _short(name: str, text: str) -> str:
 def _packed(sources: dict[str, str]) -> bytes:
     packages = {name.rpartition(".")[0] for name in sources}
     members = [(name, "1" if name in packages else "", text) for name, text in sources.items()]
-    return zlib.compress("\0".join(itertools.chain(*members)).encode(), 9)
+    return zlib.compress("\0".join(itertools.chain(*members)).encode(), 7)  # 9: 7 ms more for 111 bytes less
 
 
 def _named(packed: bytes) -> Archive:
