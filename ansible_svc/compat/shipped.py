@@ -20,8 +20,8 @@ from ansible.release import __version__
 
 #: The releases whose modules were read and are tested; see services/reusable.py.
 _KNOWN_RELEASES = ("2.19.", "2.20.", "2.21.")
-# module_common writes these itself (ModuleDepFinder's and recursive_finder's first two), whatever is installed.
-_GENERATED = frozenset(("ansible/__init__.py", "ansible/module_utils/__init__.py"))
+#: module_common writes these itself (ModuleDepFinder's and recursive_finder's first two), whatever is installed.
+GENERATED = frozenset(("ansible/__init__.py", "ansible/module_utils/__init__.py"))
 
 
 def is_known_release() -> bool:
@@ -35,7 +35,7 @@ def is_shipped(files: Iterable[tuple[str, str]]) -> bool:
     Parameters:
         files: (path inside the payload, hexadecimal sha256) pairs.
     """
-    return all(path in _GENERATED or is_shipped_file(path, digest) for path, digest in files)
+    return all(path in GENERATED or is_shipped_file(path, digest) for path, digest in files)
 
 
 def is_shipped_file(path: str, digest: str) -> bool:

@@ -1,10 +1,11 @@
 # Copyright: (c) 2026, The ansible_svc project
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""What building modules has found out about single files, kept for the next run.
+"""What building modules has found out, kept for the next run.
 
 Two things are found out about each file of a payload: what it imports (compat/module_imports.py), and how it reads
-without comments, documentation and the like (transport/compact.py). Both are determined by its content, so what is kept
-cannot be outdated; what finds it out is part of the name under which it is kept.
+without comments, documentation and the like (transport/compact.py). Both are determined by its content. What a module
+of ansible-core was built of (compat/known_builds.py) is determined by all of the content. So what is kept cannot be
+outdated; what finds it out is part of the name under which it is kept.
 """
 
 from __future__ import annotations
@@ -16,29 +17,34 @@ from ansible.executor import module_common
 from ansible.release import __version__
 
 from ansible_svc import source
-from ansible_svc.compat import module_imports, shipped
+from ansible_svc.compat import known_builds, module_build, module_imports, shipped
+from ansible_svc.compat.known_builds import KnownBuilds
 from ansible_svc.compat.module_imports import remember_imports
 from ansible_svc.compat.shipped import is_shipped_file
 from ansible_svc.store.kept_file import KeptFile, identity_of
 from ansible_svc.transport import compact
 
 _KIND = "builds"
-_FOUND_OUT_BY = (module_common, module_imports, compact, source, shipped)
+_FOUND_OUT_BY = (module_common, module_build, module_imports, known_builds, compact, source, shipped)
 #: Of more than this only what the last run has needed is kept.
 _KEPT_BYTES = 8 << 20
 
 
 class BuildMemory:
-    """Imports and shortened files, in this process and from one run to the next.
+    """Imports, shortened files and builds, in this process and from one run to the next.
+
+    Attributes:
+        builds: what modules were built of.
 
     Threads: ``load`` and ``save`` the main one, while nothing is built; ``shortened`` any.
     """
 
     def __init__(self) -> None:
         self._imports = remember_imports()
+        self.builds = KnownBuilds()
         self._directory: str | None = None
         self._file = KeptFile(None, _KIND, "")
-        self._kept: dict[str, dict[str, object]] = {"imports": {}, "short": {}}
+        self._kept: dict[str, dict[str, object]] = {"imports": {}, "builds": {}, "short": {}}
         self._short: dict[str, str] = {}
         self._needed: dict[str, str] = {}
 
@@ -52,11 +58,16 @@ class BuildMemory:
         if content is not None:
             self._kept = json.loads(content)
             self._imports.learn(self._kept["imports"])  # type: ignore[arg-type]
+            self.builds.learn(self._kept["builds"])
             self._short.update(self._kept["short"])  # type: ignore[arg-type]
 
     def save(self) -> None:
         """Keep what this run has needed, if the last one has not."""
-        now: dict[str, dict[str, object]] = {"imports": dict(self._imports.tell()), "short": dict(self._needed)}
+        now: dict[str, dict[str, object]] = {
+            "imports": dict(self._imports.tell()),
+            "builds": self.builds.tell(),
+            "short": dict(self._needed),
+        }
         if all(now[kind].keys() <= self._kept[kind].keys() for kind in now):
             return
         content = _encode({kind: {**self._kept[kind], **now[kind]} for kind in now})

@@ -58,7 +58,7 @@ class ModuleStatistics(NamedTuple):
     """What was built and how often it was used.
 
     Attributes:
-        built: module path -> how often ansible-core built it.
+        built: module path -> how often it was built, by ansible-core or of what an earlier run has found.
         used: module path -> how many runs used the bundle.
         packs, pack_bytes: distinct sets of blobs that were compressed, and their size.
     """
@@ -120,7 +120,11 @@ class ModuleService(DeduplicatingService):
         Raises AnsibleError when ansible-core cannot build it.
         """
         with loading_lock:
-            parts = build(name, path)
+            parts = self._memory.builds.find(path)
+            if parts is None:
+                parts = build(name, path)
+                if parts is not None:
+                    self._memory.builds.note(path, parts)
         with self._lock:
             self._built[path] = self._built.get(path, 0) + 1
         if parts is None:

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import ansible
 import pytest
 from ansible import constants as C
 from ansible.errors import AnsibleError
@@ -129,6 +130,28 @@ def test_one_thread_at_a_time_builds_and_any_shorten(
     builds.go_on.set()
     stage.bundle()
     assert free == {"building": [False], "shortening": [True] * len(builds.files)}
+
+
+def test_the_next_run_builds_no_module_of_ansible_core_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    set_up()
+    monkeypatch.setattr(C, "DEFAULT_LOCAL_TMP", str(tmp_path / "built"))
+    path = str(Path(str(ansible.__file__)).parent / "modules" / "stat.py")
+
+    def run() -> tuple[Bundle | None, bytes]:
+        with FakeNetwork() as network:
+            stage = Stage(network)
+            stage.service.use_cache(str(tmp_path))
+            bundle = stage.bundle("stat", path)
+            assert bundle is not None
+            pack = stage.service.pack(bundle.digests())
+            stage.service.save()
+            stage.pool.close()
+            assert stage.pool.join(PATIENCE_S)
+            return bundle, pack
+
+    first = run()
+    monkeypatch.setattr(modules, "build", lambda name, path: pytest.fail("built again"))
+    assert run() == first
 
 
 def test_a_module_is_built_once_for_twenty_threads(stage: Stage, builds: Builds) -> None:
