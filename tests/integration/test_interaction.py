@@ -213,13 +213,18 @@ def test_output_line_for_line_and_retry_files(lab: Lab, tmp_path: Path) -> None:
         ("free", "handlers", "all"),
         ("free", "includes", "all"),
         ("free", "roles", "host01"),
-        ("host_pinned", "blocks", "all"),
+        ("host_pinned", "blocks", "host01"),
+        ("host_pinned", "blocks", "host02"),
         ("host_pinned", "meta", "host01"),
         ("host_pinned", "serial", "all"),
     ],
 )
 def test_strategies_without_lockstep(lab: Lab, name: str, book: str, limit: str) -> None:
-    """One host gives the same lines; several do the same things, each in its order."""
+    """One host gives the same lines; several do the same things, each in its order.
+
+    Not with blocks: what `clear_host_errors` takes from the other hosts, which is where they stand in a failed block,
+    depends on who is faster, with ansible-core's own strategies as well.
+    """
     if CANDIDATE == STOCK:
         pytest.skip("this compares other strategies")
     path = PLAYBOOKS / f"{book}.yml"
