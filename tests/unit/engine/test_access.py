@@ -7,6 +7,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -20,7 +21,8 @@ from ansible_svc.engine.statistics import Counters
 from ansible_svc.errors import CancelledError
 from ansible_svc.services.files import FileService
 from ansible_svc.services.host import Host
-from ansible_svc.services.modules import Bundle
+from ansible_svc.services.links import Uses
+from ansible_svc.services.modules import Bundle, ModuleService
 from ansible_svc.store import FileAccessError, digest_bytes
 from ansible_svc.transport.identity import Identity, LocalLogin
 from tests.unit.engine.conftest import FakeCall
@@ -78,6 +80,10 @@ class FakeContexts:
         self._host = host
         self.forgotten: list[Any] = []
         self.renewed: list[FakeHost] = []
+        self.ahead: list[tuple[Any, Any, Any]] = []
+
+    def connect_ahead(self, identity: Any, candidates: Any, uses: Any) -> None:
+        self.ahead.append((identity, candidates, uses))
 
     def renew(self, host: FakeHost) -> None:
         self.renewed.append(host)
@@ -116,13 +122,19 @@ class Stage:
         self.files = FileService(router=None)
         self.host.files = self.files
         self.counters = Counters()
+        self.built: list[int] = []
         self.access = Access(
-            None,  # type: ignore[arg-type]
+            SimpleNamespace(invoke=self._build),  # type: ignore[arg-type]
             self.contexts,  # type: ignore[arg-type]
             self.modules,  # type: ignore[arg-type]
             self.files,
             self.counters.add,
         )
+
+    def _build(self, service: Any, method: str, **arguments: Any) -> Bundle:
+        assert (service, method, arguments) == (ModuleService, "bundle", {"name": "x", "path": "/library/x.py"})
+        self.built.append(len(self.contexts.ahead))
+        return BUNDLE
 
     def run(self, *answers: Any, before: Any = ()) -> Any:
         self.host.answers += answers
@@ -145,6 +157,23 @@ def stage() -> Iterator[Stage]:
 
 
 # -- modules
+
+
+def test_a_connection_is_begun_before_a_module_is_built(stage: Stage) -> None:
+    uses = Uses()
+    with running(Run(uses=uses)):
+        assert stage.access.bundle("x", "/library/x.py", PLACE) is BUNDLE
+        assert stage.contexts.ahead == [(PLACE.identity, PLACE.candidates, uses)]
+        assert stage.access.bundle("x", "/library/x.py", PLACE) is BUNDLE
+    assert (stage.built, len(stage.contexts.ahead)) == ([1], 1), "one that is known takes no time to connect in"
+
+
+def test_nobody_connects_ahead_without_a_place_or_a_task(stage: Stage) -> None:
+    with running(Run(uses=Uses())):
+        stage.access.bundle("x", "/library/x.py")
+    with running(Run()):
+        stage.access.bundle("x", "/library/x.py", PLACE)
+    assert stage.contexts.ahead == []
 
 
 def test_a_bundle_is_sent_once(stage: Stage) -> None:

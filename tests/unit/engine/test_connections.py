@@ -8,7 +8,7 @@ import os
 from typing import Any
 
 import pytest
-from ansible.errors import AnsibleConnectionFailure, AnsibleFileNotFound
+from ansible.errors import AnsibleConnectionFailure, AnsibleError, AnsibleFileNotFound
 from ansible.playbook.play_context import PlayContext
 from ansible.plugins.connection import local as stock_local
 from ansible.plugins.connection import ssh as stock_ssh
@@ -113,6 +113,24 @@ def test_where_it_leads(access: FakeAccess) -> None:
     assert "python3" in "".join(place.candidates)
     assert local.svc_place(become=False).identity.login == LocalLogin()
     assert ssh.svc_place(become=False).identity.login is ssh.svc_place(become=True).identity.login
+
+
+def test_where_it_will_lead_as_long_as_nobody_has_asked(access: FakeAccess) -> None:
+    connection = adopt(stock("ssh"), access)  # type: ignore[arg-type]
+    assert connection.svc_place_ahead() == connection.svc_place(become=False)
+    assert connection.svc_is_native()
+    assert connection.svc_place_ahead() is None
+
+
+def test_a_wrong_option_is_told_by_who_connects(access: FakeAccess, monkeypatch: pytest.MonkeyPatch) -> None:
+    def wrong(self: Any) -> Any:
+        raise AnsibleError("a password, but no sshpass")
+
+    monkeypatch.setattr(SshConnection, "_svc_read_login", wrong)
+    connection = adopt(stock("ssh"), access)  # type: ignore[arg-type]
+    assert connection.svc_place_ahead() is None
+    with pytest.raises(AnsibleError, match="no sshpass"):
+        connection.svc_is_native()
 
 
 def test_a_host_without_python_is_ansible_cores_from_then_on(access: FakeAccess) -> None:

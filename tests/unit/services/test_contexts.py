@@ -226,6 +226,50 @@ def test_a_failure_reaches_all_and_is_not_kept(stage: Stage) -> None:
     assert stage.service.context_statistics().connected == 1
 
 
+# -- ahead of those who wait
+
+
+def connected_ahead(stage: Stage) -> Uses:
+    """Have a task begin to connect; return when that is over."""
+    uses = Uses()
+    stage.service.connect_ahead(WEB, ["python3"], uses)
+    stage.service.connect_ahead(WEB, ["python3"], uses)
+    uses.ahead[WEB].future.exception(PATIENCE_S)
+    return uses
+
+
+def test_who_began_to_connect_waits_for_that_attempt(stage: Stage) -> None:
+    uses = connected_ahead(stage)
+    assert stage.service.host(WEB, ["python3"], uses=uses) is stage.host()
+    assert stage.service.context_statistics().attempts == 1
+
+
+def test_an_attempt_ahead_that_has_failed_is_the_tasks_answer_once(stage: Stage) -> None:
+    stage.fail("Permission denied (publickey).")
+    uses = connected_ahead(stage)
+    with pytest.raises(ConnectFailed, match="Permission denied"):
+        stage.service.host(WEB, ["python3"], uses=uses)
+    assert stage.service.context_statistics().attempts == 1, "nobody logs in twice for one question"
+    assert stage.service.host(WEB, ["python3"], uses=uses).alive
+    assert stage.service.context_statistics().attempts == 2
+
+
+def test_what_was_connected_ahead_is_the_tasks_until_its_end(stage: Stage) -> None:
+    uses = connected_ahead(stage)
+    link = uses.ahead[WEB]
+    assert link.users == 1
+    stage.service.host(WEB, ["python3"], uses=uses)
+    assert link.users == 1
+    uses.end()
+    assert link.users == 0
+
+
+def test_nothing_is_begun_for_who_is_connected(stage: Stage) -> None:
+    host = stage.host()
+    assert stage.service.host(WEB, ["python3"], uses=connected_ahead(stage)) is host
+    assert len(stage.router.connected) == 1
+
+
 def test_identities_do_not_wait_for_each_other(stage: Stage) -> None:
     crowd = Crowd(stage, 1)
     stage.router.gate = lambda: None
