@@ -10,6 +10,7 @@ from typing import Any, NamedTuple, TypeVar
 
 import mitogen.core
 import mitogen.parent
+import mitogen.sudo
 
 from ansible_svc.compat.router_state import forget_context
 from ansible_svc.errors import Error
@@ -359,8 +360,6 @@ def _become_interpreter(become: Sudo, candidates: Sequence[str], python: str) ->
 
 def _become_failure(text: str) -> Error:
     """Return the failure that a text of mitogen's sudo method means (mitogen/sudo.py has the two messages)."""
-    import mitogen.sudo  # not at the top: it needs optparse, 2 ms of every start
-
     if mitogen.sudo.password_required_msg in text:
         return PasswordMissing(mitogen.sudo.password_required_msg)
     if mitogen.sudo.password_incorrect_msg in text:
