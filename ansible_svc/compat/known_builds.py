@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -35,7 +36,7 @@ _TELLS_FILES = 5
 class KnownBuilds:
     """What modules were built of.
 
-    Threads: those that build modules, one at a time (compat.module_build.build_one_at_a_time).
+    Threads: any. What is known is read and written in single steps.
     """
 
     def __init__(self) -> None:
@@ -57,7 +58,7 @@ class KnownBuilds:
             path: its file.
         """
         known = self._known.get(path)
-        if known is None or not _only_core_is_searched():
+        if known is None or display.verbosity >= _TELLS_FILES or not _only_core_is_searched():
             return None
         files = {}
         for relative, digest, written in known["files"]:
@@ -68,14 +69,14 @@ class KnownBuilds:
         self._told[path] = known
         return AnsiballZ(known["fqn"], known["profile"], files, tuple(known["shebang"]))
 
-    def note(self, path: str, parts: AnsiballZ) -> None:
+    def note(self, path: str, parts: AnsiballZ, digests: Sequence[tuple[str, str]]) -> None:
         """Note what a module was built of, if that can be known another time.
 
         Parameters:
             path: its file.
             parts: what ansible-core has just built of it.
+            digests: path and hexadecimal sha256 of each of its files.
         """
-        digests = [(relative, hashlib.sha256(content).hexdigest()) for relative, content in parts.files.items()]
         relative = parts.fqn.replace(".", "/") + ".py"
         if path != str(_ROOT / relative) or relative not in parts.files or not is_shipped(digests):
             return
@@ -92,11 +93,9 @@ class KnownBuilds:
 
 
 def _only_core_is_searched() -> bool:
-    """Tell whether ansible-core looks for module_utils in its own folder only, and tells nobody what it finds."""
-    folders = [folder for folder in module_utils_loader._get_paths(subdirs=False) if os.path.isdir(folder)]
-    return display.verbosity < _TELLS_FILES and all(
-        Path(folder) == _ROOT / "ansible/module_utils" for folder in folders
-    )
+    """Tell whether ansible-core looks for module_utils in its own folder only."""
+    folders = {Path(folder) for folder in module_utils_loader._get_paths(subdirs=False) if os.path.isdir(folder)}
+    return folders <= {_ROOT / "ansible" / "module_utils"}
 
 
 def _read(relative: str) -> bytes | None:

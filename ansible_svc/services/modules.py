@@ -120,17 +120,16 @@ class ModuleService(DeduplicatingService):
         Raises AnsibleError when ansible-core cannot build it.
         """
         with loading_lock:
-            parts = self._memory.builds.find(path)
-            if parts is None:
-                parts = build(name, path)
-                if parts is not None:
-                    self._memory.builds.note(path, parts)
+            known = self._memory.builds.find(path)
+            parts = known or build(name, path)
         with self._lock:
             self._built[path] = self._built.get(path, 0) + 1
         if parts is None:
             return None
         sources = parts.files
         shipped = [(relative, hashlib.sha256(content).hexdigest()) for relative, content in sources.items()]
+        if known is None:
+            self._memory.builds.note(path, parts, shipped)
         short = {relative: self._memory.shortened(relative, digest, sources[relative]) for relative, digest in shipped}
         files = [(relative, hashlib.sha256(content).hexdigest()) for relative, content in short.items()]
         blobs = {digest: short[relative] for relative, digest in files}

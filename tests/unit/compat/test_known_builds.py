@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from pathlib import Path
 
@@ -36,7 +37,9 @@ def built(name: str, path: str = "") -> AnsiballZ:
 def known(name: str, path: str = "", parts: AnsiballZ | None = None) -> KnownBuilds:
     """Return what the next process knows after one has built a module."""
     first, second = KnownBuilds(), KnownBuilds()
-    first.note(path or str(MODULES / f"{name}.py"), parts or built(name, path))
+    parts = parts or built(name, path)
+    digests = [(relative, hashlib.sha256(content).hexdigest()) for relative, content in parts.files.items()]
+    first.note(path or str(MODULES / f"{name}.py"), parts, digests)
     second.learn(json.loads(json.dumps(first.tell())))
     return second
 

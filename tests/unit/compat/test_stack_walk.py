@@ -1,6 +1,6 @@
 # Copyright: (c) 2026, The ansible_svc project
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Unit tests of ansible_svc.compat.stack_walk."""
+"""Who deprecates something is found as by ansible-core, without reading a source."""
 
 from __future__ import annotations
 
