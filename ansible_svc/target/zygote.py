@@ -151,7 +151,12 @@ class Zygote:
             self._warm_up(files, files)
         if header.get("reuse") and _CAN_REUSE:
             self._run_again(header, bundle, body)
-            return
+        else:
+            self._run_once(header, files, body)
+        if runs <= 2:
+            self._keep(bundle, files)
+
+    def _run_once(self, header: dict[str, object], files: dict[str, str], body: bytes) -> None:
         out_read, out_write = os.pipe()
         err_read, err_write = os.pipe()
         sys.stdout.flush()
@@ -166,8 +171,6 @@ class Zygote:
         child = self._children.add(int(header["id"]), pid)  # type: ignore[call-overload]
         self._children.watch(child, out_read, "out")
         self._children.watch(child, err_read, "err")
-        if runs <= 2:
-            self._keep(bundle, files)
 
     def _keep(self, bundle: str, files: dict[str, str]) -> None:
         """Keep a bundle's compiled code for later zygotes."""
