@@ -39,7 +39,9 @@ def main(arguments: list[str] | None = None) -> int:
     document: dict[str, Any] = {"machine": _machine(), "workloads": []}
     good = True
     for name in options.workload or ["20command"]:
-        setting = Setting(WORKLOADS[name], options.hosts, options.round_trip_ms / 1000, forks=options.forks)
+        setting = Setting(
+            WORKLOADS[name], options.hosts, options.round_trip_ms / 1000, forks=options.forks, second=options.second
+        )
         running = there(options.strategy, setting.workload.playbook)
         try:
             runs = _measure(running, setting, options)
@@ -55,6 +57,7 @@ def main(arguments: list[str] | None = None) -> int:
                 "workload": name,
                 "hosts": setting.hosts,
                 "round_trip_ms": options.round_trip_ms,
+                "second": options.second,
                 "runs": [_figures(run) for run in runs],
             }
         )
@@ -71,6 +74,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--runs", type=int, default=3, help="measured runs of each strategy (3)")
     parser.add_argument("--strategy", action="append", help="only this one; may be given again")
     parser.add_argument("--round-trip-ms", type=float, default=0.0, help="delay of the line to the hosts (0)")
+    parser.add_argument("--second", action="store_true", help="measure a second run, on what a first one has left")
     parser.add_argument("--footprint", action="store_true", help="one more run each for memory, processes and wire")
     parser.add_argument("--no-check", dest="check", action="store_false", help="do not compare results with linear")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write every figure of every run")
@@ -110,7 +114,8 @@ def _print_table(setting: Setting, runs: Sequence[Run]) -> None:
     for run in runs:
         if run.footprint is None and run.rc == 0:
             measured.setdefault(run.strategy, []).append(run)
-    line = f"\n{setting.workload.name}: {setting.hosts} hosts, {runs[0].tasks} host-tasks, medians of the runs"
+    which = ", second run" if setting.second else ""
+    line = f"\n{setting.workload.name}{which}: {setting.hosts} hosts, {runs[0].tasks} host-tasks, medians of the runs"
     print(line + (f", round trip {setting.round_trip_s * 1000:g} ms" if setting.round_trip_s else ""))
     header = (
         "runs",
