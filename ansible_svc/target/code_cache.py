@@ -40,9 +40,11 @@ class CodeCache:
         self._directory = directory
         self._limit_bytes = limit_bytes
         self._file_of: dict[tuple[str, str], str] = {}
+        self._loaded: set[str] = set()
 
     def load(self, bundle: str) -> Codes:
-        """Return what is kept of a bundle's code; empty when nothing is, or nothing can be read."""
+        """Return what is kept of a bundle's code, without what was loaded for other bundles; nothing if none can be read.
+        """
         codes: Codes = {}
         try:
             folder = open_private(self._directory)
@@ -51,8 +53,11 @@ class CodeCache:
         try:
             names = [_name(bundle)]
             for name in names:
+                if name in self._loaded:
+                    continue
                 others, found = _read(folder, name)
-                names += (other for other in others if other not in names)
+                self._loaded.add(name)
+                names += others
                 codes.update(found)
                 self._file_of.update(dict.fromkeys(found, name))
         except OSError:

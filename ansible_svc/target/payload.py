@@ -12,6 +12,7 @@ from __future__ import annotations
 import importlib.machinery
 import importlib.util
 import io
+import sys
 
 from ansible_svc.target import stdlib
 
@@ -185,12 +186,15 @@ class PayloadImporter:
         return {path: digest for digest, path in self._code}
 
     def reached(self, fullname: str) -> Iterator[str]:
-        """Yield the paths of a module of the bundle and of what is imported when it is loaded, each before it is."""
+        """Yield the paths of a module of the bundle and of what is imported when it is loaded, each before it is.
+
+        What this process has imported already is left out, and all that is imported for it.
+        """
         names = [fullname]
         known = set()
         for name in names:
             located = self._locate(name)
-            if located is None or located[0] in known:
+            if located is None or located[0] in known or name in sys.modules:
                 continue
             known.add(located[0])
             yield located[0]

@@ -10,6 +10,7 @@ while third-party packages may appear, change or vanish during a play.
 from __future__ import annotations
 
 import opcode
+import re
 import sys
 
 TYPE_CHECKING = False
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 _IMPORT_NAME = opcode.opmap["IMPORT_NAME"]
 _IMPORT_FROM = opcode.opmap["IMPORT_FROM"]
 _EXTENDED_ARG = opcode.opmap["EXTENDED_ARG"]
+_EITHER_IMPORT = re.compile(b"[" + re.escape(bytes((_IMPORT_NAME, _IMPORT_FROM))) + b"]")
 # Python 3.10 and newer know their own names; older ones get no head start.
 _NAMES = frozenset(getattr(sys, "stdlib_module_names", ()))
 # Importing these does something.
@@ -54,20 +56,29 @@ def reached(name: str, code: CodeType) -> list[str]:
 def _imports(code: CodeType) -> list[tuple[str, str]]:
     """Return (module, "") for each import of a module's code, and (module, name) for each name taken from one."""
     found = []
-    extended = 0
     module = ""
     instructions = code.co_code
-    for at in range(0, len(instructions) - 1, 2):
-        operation, argument = instructions[at], instructions[at + 1] | extended
-        extended = 0
-        if operation == _EXTENDED_ARG:
-            extended = argument << 8
-        elif operation in (_IMPORT_NAME, _IMPORT_FROM) and argument < len(code.co_names):
-            name = code.co_names[argument]
-            if operation == _IMPORT_NAME:
-                module = name
-            found.append((module, name if operation == _IMPORT_FROM else ""))
+    for match in _EITHER_IMPORT.finditer(instructions):
+        at = match.start()
+        if at % 2:
+            continue  # an argument
+        name = code.co_names[_argument(instructions, at)]
+        if instructions[at] == _IMPORT_NAME:
+            module = name
+            found.append((module, ""))
+        else:
+            found.append((module, name))
     return found
+
+
+def _argument(instructions: bytes, at: int) -> int:
+    """Return the argument of an instruction, of which the more significant bytes stand before it."""
+    argument, shift = instructions[at + 1], 8
+    while at >= 2 and instructions[at - 2] == _EXTENDED_ARG:
+        at -= 2
+        argument |= instructions[at + 1] << shift
+        shift += 8
+    return argument
 
 
 def _is_quiet(name: str) -> bool:

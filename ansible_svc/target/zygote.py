@@ -73,6 +73,7 @@ class Zygote:
         self._runs: dict[str, int] = {}
         self._cache: CodeCache | None = None
         self._importer = PayloadImporter(self._blobs.__getitem__)
+        self._warm: set[tuple[str, str]] = set()
         self._idle = IdleRunners()
         self._runners: dict[int, Runner] = {}
         self._leftovers: dict[int, tuple[int, Leftovers]] = {}
@@ -139,7 +140,9 @@ class Zygote:
             for name in header["modules"]:  # type: ignore[attr-defined]
                 __import__(name)
             popen.lay_over()
-        self._send({"op": "based", "files": self._importer.imported(), "read": _read_at_start()})
+        files = self._importer.imported()
+        self._warm.update((digest, path) for path, digest in files.items())
+        self._send({"op": "based", "files": files, "read": _read_at_start()})
 
     def _do_run(self, header: dict[str, object], body: bytes) -> None:
         bundle = str(header["bundle"])
@@ -190,7 +193,9 @@ class Zygote:
         self._importer.use(files, _ROOT)
         with _all_of_it_stays():
             for path in paths:
-                if path.endswith(".py"):
+                key = files[path], path
+                if path.endswith(".py") and key not in self._warm:
+                    self._warm.add(key)
                     self._import_for(path)
 
     def _import_for(self, path: str) -> None:
