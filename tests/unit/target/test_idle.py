@@ -35,6 +35,14 @@ def test_what_a_runner_has_imported_must_be_in_the_bundle_by_digest() -> None:
     assert found is not None
 
 
+def test_of_those_that_may_run_a_bundle_the_one_is_taken_that_fits_fewest_others() -> None:
+    idle = IdleRunners()
+    for number, loaded in enumerate(({"a.py": "one"}, {}, {"b.py": "two"})):
+        idle.put(runner(number, loaded), float(number))
+    taken = [idle.take({"a.py": "one"}, HOST)[0] for _ in range(3)]
+    assert [one and one.pid for one in taken] == [0, 1, None]
+
+
 def test_runners_of_a_host_that_has_changed_are_given_up() -> None:
     idle = IdleRunners()
     old, new = runner(1), runner(2, host=[(5, 6, 7, 8)])
