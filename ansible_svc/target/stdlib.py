@@ -35,18 +35,20 @@ def imports(code: CodeType) -> list[str]:
 def reached(name: str, code: CodeType) -> list[str]:
     """Return the names of all that running the code of a module may import, and some that do not exist.
 
-    A name after ``from ... import`` may be that of a module. Names that begin with dots are taken as if they began in
-    any of the packages around the module.
+    A name after ``from ... import`` may be that of a module. A name that the instructions give without its dots is
+    taken as if it began in any of the packages around the module, unless it is known as the beginning of a whole name.
 
     Parameters:
         name: the module's own name.
         code: its code.
     """
     names = []
+    whole = name.partition(".")[0]
     for imported, attribute in _imports(code):
         full = ".".join(filter(None, (imported, attribute)))
         names.append(full)
-        package = name
+        top = full.partition(".")[0]
+        package = "" if top == whole or top in _NAMES else name
         while package:
             names.append(package + "." + full)
             package = package.rpartition(".")[0]

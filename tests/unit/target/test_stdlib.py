@@ -34,6 +34,11 @@ def test_names_that_may_be_modules_are_reached_in_every_package_around() -> None
     assert found == ["x", "a.b.c.x", "a.b.x", "a.x", "x.y", "a.b.c.x.y", "a.b.x.y", "a.x.y"]
 
 
+def test_a_name_that_begins_as_the_module_or_in_the_standard_library_is_whole() -> None:
+    found = stdlib.reached("a.b", compiled("import os.path, a.c\nfrom a import d\n"))
+    assert found == ["os.path", "a.c", "a", "a.d"]
+
+
 @pytest.mark.parametrize("count", [1, 300, 70_000])
 def test_the_number_of_a_name_may_take_several_bytes(count: int) -> None:
     text = "\n".join(f"n{number} = 0" for number in range(count)) + "\nimport json\nfrom csv import reader\n"
