@@ -80,9 +80,9 @@ class IdleRunners:
     def take(self, files: dict[str, str], host: object) -> tuple[Runner | None, list[Runner]]:
         """Take out a runner that may run a bundle, None if there is none; and those that may run nothing any longer.
 
-        What a runner has imported has to be in the bundle, by digest: otherwise the module could tell it from a new
-        process. Of several the one is taken that has imported most, so that the others stay fit for other bundles; of
-        those the one that was used last, so that others can end.
+        What a runner has imported must be what the bundle has, by digest, or what the bundle does without: whatever
+        runs there is on a list of modules that do not look for more than is sent with them (services/reusable.py). The
+        one that was used last is taken, so that others can end.
 
         Parameters:
             files: the bundle.
@@ -91,12 +91,10 @@ class IdleRunners:
         outdated = [runner for runner in self._runners if runner.host != host]
         if outdated:
             self._runners = [runner for runner in self._runners if runner.host == host]
-        fitting = [runner for runner in reversed(self._runners) if _fits(runner, files)]
-        if not fitting:
-            return None, outdated
-        taken = max(fitting, key=lambda runner: len(runner.loaded))
-        self._runners.remove(taken)
-        return taken, outdated
+        for index in range(len(self._runners) - 1, -1, -1):
+            if all(files.get(path, digest) == digest for path, digest in self._runners[index].loaded.items()):
+                return self._runners.pop(index), outdated
+        return None, outdated
 
     def put(self, runner: Runner, now: float) -> list[Runner]:
         """Take in a runner; return those for which there is no more room."""
@@ -119,10 +117,6 @@ class IdleRunners:
     def patience_s(self, now: float) -> float | None:
         """Return how long it takes until the next one has waited for too long; None when there is none."""
         return max(0.0, self._runners[0].since + KEPT_S - now) if self._runners else None
-
-
-def _fits(runner: Runner, files: dict[str, str]) -> bool:
-    return all(files.get(path) == digest for path, digest in runner.loaded.items())
 
 
 def look_at_host() -> object:
