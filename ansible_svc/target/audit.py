@@ -92,6 +92,15 @@ class State:
         """Take note of a module of a bundle that was just imported."""
         self._add(module.__name__, module)
 
+    def forget(self, name: str) -> None:
+        """Take a module of a bundle out of this process, as if it had never been imported."""
+        module = self._modules.pop(name)
+        del self._namespaces[name]
+        self._to_restore = [(namespace, names) for namespace, names in self._to_restore if namespace.module is not module]
+        del sys.modules[name]
+        package, _, last = name.rpartition(".")
+        self._namespaces[package].forget(last)
+
     def restore(self) -> list[str]:
         """Put back what modules rightly change. Returns the names of what was beyond that."""
         found = []

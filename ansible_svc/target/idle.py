@@ -80,9 +80,9 @@ class IdleRunners:
     def take(self, files: dict[str, str], host: object) -> tuple[Runner | None, list[Runner]]:
         """Take out a runner that may run a bundle, None if there is none; and those that may run nothing any longer.
 
-        What a runner has imported must be what the bundle has, by digest, or what the bundle does without: whatever
-        runs there is on a list of modules that do not look for more than is sent with them (services/reusable.py). The
-        one that was used last is taken, so that others can end.
+        What a runner has imported must be what the bundle has, by digest; what the bundle does without it forgets
+        before the module runs (see reuse.py). Otherwise the module could tell it from a new process. The one that was
+        used last is taken, so that others can end.
 
         Parameters:
             files: the bundle.
@@ -93,7 +93,9 @@ class IdleRunners:
             self._runners = [runner for runner in self._runners if runner.host == host]
         for index in range(len(self._runners) - 1, -1, -1):
             if all(files.get(path, digest) == digest for path, digest in self._runners[index].loaded.items()):
-                return self._runners.pop(index), outdated
+                taken = self._runners.pop(index)
+                taken.loaded = {path: digest for path, digest in taken.loaded.items() if path in files}
+                return taken, outdated
         return None, outdated
 
     def put(self, runner: Runner, now: float) -> list[Runner]:

@@ -65,6 +65,11 @@ class Namespace:
         for function in self._caches:
             function.cache_clear()
 
+    def forget(self, name: str) -> None:
+        """Take a name out of the module."""
+        self._names.pop(name, None)
+        delattr(self.module, name)
+
     def changes(self) -> list[str]:
         """Return the names that are not what they were."""
         now = vars(self.module)

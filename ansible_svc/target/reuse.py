@@ -76,7 +76,7 @@ class ReusedRunner:
         self._home_group = home_group
         self._leftovers = leftovers
         self._pid = os.getpid()
-        self._loaded: dict[str, str] = {}
+        self._loaded: dict[str, tuple[str, str]] = {}
         self._state: State | None = None
 
     def serve(self) -> NoReturn:
@@ -109,9 +109,11 @@ class ReusedRunner:
         state = self._state
         assert state is not None
         os.setpgid(0, 0)
-        loaded = len(self._loaded)
         state.began(header.get("env") or {})  # type: ignore[arg-type]
         files = self._bundles[str(header["bundle"])]
+        for path in [path for path in self._loaded if path not in files]:
+            state.forget(self._loaded.pop(path)[1])
+        loaded = len(self._loaded)
         module = runner.ModuleRun(self._importer, header, files, arguments, self._leftovers)
         exit_ = contextvars.Context().run(module.run)
         del module, arguments
@@ -131,7 +133,7 @@ class ReusedRunner:
             os._exit(status)  # not even the look was possible
         if len(self._loaded) > loaded:
             gc.freeze()
-        self._answer(status, dict(list(self._loaded.items())[loaded:]))
+        self._answer(status, {path: digest for path, (digest, _name) in list(self._loaded.items())[loaded:]})
 
     def _answer(self, status: int, loaded: dict[str, str]) -> None:
         out, err = _take(1), _take(2)
@@ -144,7 +146,7 @@ class ReusedRunner:
         return getattr(module, "__loader__", None) is self._importer
 
     def _on_loaded(self, module: ModuleType, path: str, digest: str) -> None:
-        self._loaded[path] = digest
+        self._loaded[path] = digest, module.__name__
         assert self._state is not None
         self._state.loaded(module)
 

@@ -259,6 +259,12 @@ sys.exit(0)
 
 def test_other_code_under_the_same_name_gets_another_runner(bench: Bench) -> None:
     """What a runner has imported is the next module's only if it is the same, by digest."""
+    unknown = """
+import os, sys
+from ansible.module_utils import common
+names = ("ansible.module_utils.common.respawn" in sys.modules, hasattr(common, "respawn"))
+AnsibleModule(argument_spec={}).exit_json(names=names, pid=os.getpid())
+"""
     source = """
 import os
 from ansible.module_utils.common import respawn
@@ -275,8 +281,11 @@ AnsibleModule(argument_spec={}).exit_json(mark=getattr(respawn, "MARK", 0), pid=
     pids = [each["pid"] for each in told]
     assert (pids[3], pids[4], pids[5]) == (pids[0], pids[2], pids[1])
     assert len(set(pids)) == 3
-    # a module without that file must not find it in sys.modules either
-    assert answer(bench.run(bench.module("pid", PID), reuse=True))["pid"] not in pids
+    # a module without that file must not find it in the runner either, and who has another finds that one
+    told = [answer(bench.run(module, reuse=True)) for module in (bench.module("unknown", unknown), modules[2], modules[0])]
+    assert told[0]["names"] == [False, False]
+    assert [each.get("mark") for each in told] == [None, 2, 0]
+    assert [each["pid"] for each in told] == [pids[5], pids[5], pids[0]]
 
 
 def test_a_runner_learns_a_bundle_that_came_after_it(bench: Bench) -> None:

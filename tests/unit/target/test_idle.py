@@ -26,13 +26,14 @@ def test_the_one_that_was_used_last_is_taken_first() -> None:
     assert [one and one.pid for one in taken] == [2, 1, None]
 
 
-def test_what_a_runner_has_imported_must_not_be_in_the_bundle_by_another_digest() -> None:
+def test_what_a_runner_has_imported_must_be_what_the_bundle_has_or_is_forgotten() -> None:
     idle = IdleRunners()
     idle.put(runner(1, {"a.py": "one"}), 0.0)
     assert idle.take({"a.py": "two"}, HOST) == (None, [])
-    for bundle in ({"a.py": "one", "b.py": "two"}, {"b.py": "two"}):
+    for bundle, loaded in (({"a.py": "one", "b.py": "two"}, {"a.py": "one"}), ({"b.py": "two"}, {})):
         found, _outdated = idle.take(bundle, HOST)
         assert found is not None
+        assert found.loaded == loaded
         idle.put(found, 0.0)
 
 
