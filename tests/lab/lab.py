@@ -152,10 +152,10 @@ class Lab:
         compression: whether ssh is told to compress, as ansible-core's default has it.
         """
         plugins = CHECKOUT / "ansible_svc" / "plugins"
-        ssh_args = (
-            f"{'-C ' if compression else ''}-o ControlMaster=auto -o ControlPersist=60s"
-            f" -o GlobalKnownHostsFile=/dev/null -o UserKnownHostsFile={self.sshd.known_hosts}"
-        )
+        # Beside ssh_args, which stay ansible-core's own, as most users have them.
+        ssh: dict[str, object] = {"ssh_extra_args": self.ssh_options, "control_path_dir": self._control_dir}
+        if not compression:
+            ssh["ssh_args"] = "-o ControlMaster=auto -o ControlPersist=60s"
         content: dict[str, dict[str, object]] = {
             "defaults": {
                 "home": self.directory / "controller" / "ansible",
@@ -174,7 +174,7 @@ class Lab:
                 **defaults,
             },
             "connection": {"pipelining": pipelining},
-            "ssh_connection": {"ssh_args": ssh_args, "control_path_dir": self._control_dir},
+            "ssh_connection": ssh,
         }
         for name, options in (sections or {}).items():
             content.setdefault(name, {}).update(options)
@@ -184,6 +184,11 @@ class Lab:
         with open(path, "w", encoding="utf-8") as file:
             parser.write(file)
         return path
+
+    @property
+    def ssh_options(self) -> str:
+        """Return what ssh has to be told to know the lab's hosts, and nobody else's."""
+        return f"-o GlobalKnownHostsFile=/dev/null -o UserKnownHostsFile={self.sshd.known_hosts}"
 
     def env(self, cfg: Path | None = None, **variables: str) -> dict[str, str]:
         """Return the environment for a controller process: nothing of the caller's Ansible settings, HOME in the lab.

@@ -51,16 +51,11 @@ class Wire:
     def __exit__(self, kind: type[BaseException] | None, exc: BaseException | None, tb: TracebackType | None) -> None:
         self._proxy.__exit__(kind, exc, tb)
 
-    @property
-    def ssh_args(self) -> str:
-        """Return the options of ssh that a host of the lab needs and that no strategy adds."""
-        return f"-o GlobalKnownHostsFile=/dev/null -o UserKnownHostsFile={self._lab.sshd.known_hosts}"
-
     def handshake(self) -> Counters:
         """Return what one ssh connection costs in which a command is run that does nothing."""
         [host] = self._lab.hosts(1)
         self._proxy.reset()
-        options = ["-F", "none", *self.ssh_args.split(), "-i", str(self._lab.sshd.client_key)]
+        options = ["-F", "none", *self._lab.ssh_options.split(), "-i", str(self._lab.sshd.client_key)]
         subprocess.run(
             ["ssh", *options, "-p", str(self._proxy.port), f"{self._lab.user}@{host.address}", "true"],
             stdin=subprocess.DEVNULL,
@@ -83,7 +78,7 @@ class Wire:
         Parameters:
             tasks: of the one play.
             strategy, plugins: the strategy and where its plugin is, see Lab.ansible_cfg.
-            ssh_args: options of ssh that go before those that the lab needs.
+            ssh_args: options of ssh in place of ansible-core's.
             sections: for ansible.cfg.
 
         Raises LabError when a task failed.
@@ -93,7 +88,7 @@ class Wire:
             strategy_plugins=plugins,
             pipelining=True,
             forks=self._hosts,
-            sections={**(sections or {}), "ssh_connection": {"ssh_args": f"{ssh_args} {self.ssh_args}".strip()}},
+            sections={**(sections or {}), "ssh_connection": {"ssh_args": ssh_args}},
         )
         plays = [{"hosts": "all", "gather_facts": False, "tasks": [dict(task) for task in tasks]}]
         self._proxy.reset()
