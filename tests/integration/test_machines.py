@@ -106,10 +106,12 @@ def test_a_killed_host_comes_back_as_new(tmp_path: Path) -> None:
 def test_nothing_is_left_after_down(tmp_path: Path) -> None:
     machines = Machines(tmp_path / "machines")
     machines.up(PLATFORMS)
-    _on(machines, "one", "sleep 600 > /dev/null 2>&1 & setsid sleep 600 > /dev/null 2>&1 & true")
-    running = _running(machines.directory)
-    assert {process.name for process in running} >= {"unshare", "sleep"}
-    machines.down()
+    try:
+        _on(machines, "one", "sleep 600 > /dev/null 2>&1 & setsid sleep 600 > /dev/null 2>&1 & true")
+        running = _running_at_last(machines.directory, ["sleep", "sleep"])
+        assert "unshare" in {process.name for process in running}
+    finally:
+        machines.down()
     _nothing_is_left(machines.directory, running)
 
 
@@ -117,10 +119,11 @@ def test_without_namespaces_everything_ends_too(tmp_path: Path, monkeypatch: pyt
     monkeypatch.setattr("tests.machines.machines._can_isolate", lambda _directory: False)
     machines = Machines(tmp_path / "machines")
     machines.up(PLATFORMS)
-    _on(machines, "one", "setsid sleep 600 > /dev/null 2>&1 & true")
-    running = _running(machines.directory)
-    assert "sleep" in {process.name for process in running}
-    machines.down()
+    try:
+        _on(machines, "one", "setsid sleep 600 > /dev/null 2>&1 & true")
+        running = _running_at_last(machines.directory, ["sleep"])
+    finally:
+        machines.down()
     _nothing_is_left(machines.directory, running)
 
 
@@ -194,6 +197,17 @@ def _running(directory: Path) -> list[processes.Process]:
         for process in processes.marked(str(host)):
             found |= {each.pid: each for each in (process, *processes.descendants(process.pid))}
     return list(found.values())
+
+
+def _running_at_last(directory: Path, names: list[str]) -> list[processes.Process]:
+    """List the processes of all hosts when these programs are among them: what starts one is another for a moment."""
+    limit = time.monotonic() + 60
+    while True:
+        running = _running(directory)
+        if sorted(process.name for process in running if process.name in names) == sorted(names):
+            return running
+        assert time.monotonic() < limit, running
+        time.sleep(0.01)
 
 
 def _nothing_is_left(directory: Path, running: list[processes.Process]) -> None:
