@@ -79,13 +79,15 @@ class AgentService(Service):
         self._preparations.close()
         self._bundles.keep()
 
-    def hello(self, sources: dict[str, bytes], candidates: list[str], forked: Forked | None = None) -> dict[str, Any]:
+    def hello(
+        self, sources: Callable[[], dict[str, bytes]], candidates: list[str], forked: Forked | None = None
+    ) -> dict[str, Any]:
         """Make the agent ready and tell about this host. Called once, before there is a Pool with this agent in it.
 
         Parameters:
-            sources: the zygote's files, name -> source.
+            sources: returns the zygote's files, name -> source.
             candidates: interpreter names or paths to look for, in order (ansible-core's INTERPRETER_PYTHON_FALLBACK).
-            forked: what may become a zygote of this interpreter.
+            forked: the first zygote of this interpreter.
 
         Returns python (path of this interpreter), version, pid, user id, home ($HOME), passwd_home (what the user
         database names), the candidates, and found: those of them that exist, as the shell's ``command -v`` prints them.

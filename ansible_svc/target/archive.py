@@ -14,11 +14,12 @@ import importlib.machinery
 import sys
 import threading
 import zlib
+from types import ModuleType
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from types import CodeType, ModuleType
+    from types import CodeType
 
     #: module name -> whether it is a package, and its compiled code
     Codes = dict[str, tuple[bool, CodeType]]
@@ -80,6 +81,18 @@ class ArchiveImporter:
             place = "ansible-svc:%s" % name.replace(".", "/")
             found = self.codes[name] = located[0], compile(located[1], place, "exec", dont_inherit=True)
         return found
+
+    def compiled(self, name: str) -> CodeType:
+        """Return the compiled code of a module that the archive is known to hold."""
+        found = self.code_of(name)
+        assert found is not None, name
+        return found[1]
+
+    def run(self, name: str) -> ModuleType:
+        """Return a module that has just run, and that nobody can import: it may import nothing of the archive."""
+        module = ModuleType(name)
+        exec(self.compiled(name), module.__dict__)  # noqa: S102
+        return module
 
     def find_spec(
         self, fullname: str, path: Sequence[str] | None = None, target: ModuleType | None = None

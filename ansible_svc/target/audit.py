@@ -96,7 +96,9 @@ class State:
         """Take a module of a bundle out of this process, as if it had never been imported."""
         module = self._modules.pop(name)
         del self._namespaces[name]
-        self._to_restore = [(namespace, names) for namespace, names in self._to_restore if namespace.module is not module]
+        self._to_restore = [
+            (namespace, names) for namespace, names in self._to_restore if namespace.module is not module
+        ]
         del sys.modules[name]
         package, _, last = name.rpartition(".")
         self._namespaces[package].forget(last)

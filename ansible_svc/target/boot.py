@@ -24,14 +24,14 @@ from ansible_svc.target.cache_service import CacheService
 from ansible_svc.target.line import lay_over
 from ansible_svc.target.own_code import OwnCode
 from ansible_svc.target.session import Session
-from ansible_svc.target.zygote_boot import SOURCES, Forked
+from ansible_svc.target.zygote_boot import SOURCES
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from types import CodeType
     from typing import Any, Callable
 
     from ansible_svc.target.archive import ArchiveImporter
+    from ansible_svc.target.zygote_boot import Forked
 
 READY = b"ansible-svc: ready "
 _NEIGHBOUR_TIMEOUT_S = 10.0
@@ -43,7 +43,7 @@ def begin(
     directory: str | None,
     importer: ArchiveImporter,
     warm: bool,
-    zygote: tuple[int, int, int],
+    zygote: Forked,
 ) -> None:
     """Start the Pool with the agent in it, and write what the agent has to tell (see AgentService.hello).
 
@@ -54,7 +54,7 @@ def begin(
         directory: the cache directory, or None.
         importer: serves the archive that this code is from.
         warm: that came from the cache directory.
-        zygote: what may become one, see zygote_boot.Forked.
+        zygote: the first one.
     """
     start(list(settings["packages"]), settings["threads"], econtext)
     pool = endpoint_of(econtext.router).pool
@@ -62,8 +62,11 @@ def begin(
     problems: list[str] = []
     cache = Cache(directory, settings["cache_bytes"], problems.append)
     agent = AgentService(econtext.router, cache, problems, _neighbour(econtext), Session(settings["began"]))
-    sources = {name: importer.get_source("ansible_svc." + name).encode() for name in SOURCES}
-    facts = agent.hello(sources, settings["candidates"], Forked(*zygote, _codes(importer)))
+
+    def sources() -> dict[str, bytes]:
+        return {name: importer.get_source("ansible_svc." + name).encode() for name in SOURCES}
+
+    facts = agent.hello(sources, settings["candidates"], zygote)
     own_code = OwnCode(cache, importer, found=warm)
     pool.add(agent)
     pool.add(CacheService(econtext.router, cache, own_code))
@@ -79,16 +82,6 @@ def begin(
         own_code.keep()
     gc.freeze()
     gc.enable()  # off since the first stage
-
-
-def _codes(importer: ArchiveImporter) -> dict[str, CodeType]:
-    """Return the zygote's files, compiled, by module name."""
-    codes = {}
-    for name in SOURCES:
-        found = importer.code_of("ansible_svc." + name)
-        assert found is not None
-        codes["ansible_svc." + name] = found[1]
-    return codes
 
 
 def _neighbour(econtext: Any) -> Callable[[list[str]], list[bytes | None]] | None:

@@ -223,15 +223,15 @@ class Spawner:
     """All zygotes of one agent.
 
     Parameters:
-        sources: see Zygote.
-        forked: what becomes the first zygote of this interpreter.
+        sources: returns the zygote's files, name -> source, for other interpreters than this one.
+        forked: the first zygote of this interpreter.
 
     Threads: any.
     Guarded by ``_lock``: the table of zygotes, and what was forked. Starting one holds only the lock of its
     interpreter.
     """
 
-    def __init__(self, sources: dict[str, bytes], forked: Forked | None = None) -> None:
+    def __init__(self, sources: Callable[[], dict[str, bytes]], forked: Forked | None = None) -> None:
         self._sources = sources
         self._forked = forked
         self._lock = threading.Lock()
@@ -271,7 +271,7 @@ class Spawner:
             found = self._find(interpreter, files)
             if found is not None:
                 return found
-            zygote = Zygote(interpreter, self._take_forked(interpreter) or Started(interpreter, self._sources))
+            zygote = Zygote(interpreter, self._take_forked(interpreter) or Started(interpreter, self._sources()))
             if files is not None:
                 zygote.serves(files)
             zygote.take()

@@ -3,19 +3,22 @@
 """What makes a zygote of a process: the files that it consists of, and the program that takes them in.
 
 A zygote is either an interpreter that was started for it, and is sent sources, or was forked from the agent's own
-process before that had done anything, and is sent compiled code.
+process before that had done anything but find its code.
 """
 
 from __future__ import annotations
 
-import marshal
 import os
 import socket
+import sys
+from types import ModuleType
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from types import CodeType
-    from typing import Callable
+    from typing import Callable, NoReturn
+
+    from ansible_svc.target.archive import ArchiveImporter
 
 # Reads the sources that follow on the socket and becomes ansible_svc.target.zygote in an otherwise fresh interpreter.
 _BOOT = """
@@ -43,26 +46,6 @@ while 1:
     setattr(sys.modules[package],last,module)
 sys.argv[:]=[""]
 sys.modules["ansible_svc.target.zygote"].main(fd)
-"""
-# The same, for a process that was forked from this interpreter and so can be sent compiled code.
-_BOOT_FORKED = """
-import marshal,os,sys,types
-def take(count):
-    data=b""
-    while len(data)<count:
-        part=os.read(3,count-len(data))
-        if not part:os._exit(0)
-        data+=part
-    return data
-for name in("ansible_svc","ansible_svc.store","ansible_svc.target"):
-    module=sys.modules[name]=types.ModuleType(name);module.__path__=[]
-for name,code in marshal.loads(take(int.from_bytes(take(4),"big"))).items():
-    module=sys.modules[name]=types.ModuleType(name)
-    exec(code,module.__dict__)
-    package,_,last=name.rpartition(".")
-    setattr(sys.modules[package],last,module)
-sys.argv[:]=[""]
-sys.modules["ansible_svc.target.zygote"].main(3)
 """
 #: The zygote's files in the order in which they import each other, as module names without the package's.
 SOURCES = (
@@ -130,23 +113,21 @@ class Started:
 
 
 class Forked:
-    """A process that was forked from this interpreter before it had done anything, and becomes a zygote when told how.
+    """A process that was forked from this interpreter, and has become a zygote by itself.
 
     Parameters:
-        pid, channel, stderr: its number, the descriptor of the socket to it, and that of what it writes to its
-            standard error; see first_stage.fork_zygote.
-        codes: the zygote's files, module name -> compiled code, in order.
+        pid: its number.
+        channel: the descriptor of the socket to it.
+        stderr: a descriptor from which what it writes to its standard error can be read.
 
     Attributes: as of Started.
     """
 
-    def __init__(self, pid: int, channel: int, stderr: int, codes: dict[str, CodeType]) -> None:
+    def __init__(self, pid: int, channel: int, stderr: int) -> None:
         self.pid = pid
         self.channel = socket.socket(fileno=channel)
         self.stderr = open(stderr, "rb")  # noqa: SIM115 - who has the process closes it
-        inner = marshal.dumps(codes)
-        text = _BOOT_FORKED.encode()
-        self.boot = len(text).to_bytes(4, "big") + text + len(inner).to_bytes(4, "big") + inner
+        self.boot = b""
 
     def wait(self) -> None:
         """Wait for its end."""
@@ -157,3 +138,48 @@ class Forked:
         self.channel.close()
         self.stderr.close()
         self.wait()
+
+
+def fork(importer: ArchiveImporter) -> Forked:
+    """Fork a zygote from this process, before it has what a zygote must not have: mitogen, threads, our importer.
+
+    A second interpreter would cost the start of one, and all that this one has imported.
+
+    Parameters:
+        importer: has the zygote's files.
+    """
+    codes = {"ansible_svc." + name: importer.compiled("ansible_svc." + name) for name in SOURCES}
+    ours, theirs = (end.detach() for end in socket.socketpair())
+    words, stderr = os.pipe()
+    pid = os.fork()
+    if not pid:
+        _become(codes, theirs, stderr)
+    os.close(theirs)
+    os.close(stderr)
+    return Forked(pid, ours, words)
+
+
+def _become(codes: dict[str, CodeType], channel: int, stderr: int) -> NoReturn:
+    """Be a zygote, to the end, in a process that was just forked."""
+    try:
+        os.setsid()
+        os.dup2(stderr, 2)
+        os.dup2(channel, 3)
+        null = os.open(os.devnull, os.O_RDWR)
+        os.dup2(null, 0)
+        os.dup2(null, 1)
+        os.closerange(4, 256)
+        for name in ("ansible_svc", "ansible_svc.store", "ansible_svc.target"):
+            module = sys.modules[name] = ModuleType(name)
+            module.__path__ = []
+        for name, code in codes.items():
+            module = sys.modules[name] = ModuleType(name)
+            exec(code, module.__dict__)  # noqa: S102
+            package, _, last = name.rpartition(".")
+            setattr(sys.modules[package], last, module)
+        sys.argv[:] = [""]
+        sys.modules["ansible_svc.target.zygote"].main(3)
+    except BaseException:
+        sys.excepthook(*sys.exc_info())
+    finally:
+        os._exit(0)

@@ -30,7 +30,7 @@ _AGENT = ("mitogen.core",)
 _BECOME = (
     "mitogen.parent",
     "mitogen.sudo",
-    "ansible_svc.target.first_stage",
+    "ansible_svc.target.first_stage",  # booting.py imports it
     "ansible_svc.target.booting",
     "ansible_svc.target.become",
 )

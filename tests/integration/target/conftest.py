@@ -118,14 +118,14 @@ class Bench:
         self.folder = folder
         self._monkeypatch = monkeypatch
         self._built = itertools.count()
-        self.spawner = Spawner(sources())
+        self.spawner = Spawner(sources)
         self.bundles = Bundles(LayeredStore(MemoryStore(64 << 20)))
         self.interpreter = sys.executable
 
     def keep_code(self, folder: Path) -> None:
         """Have new zygotes keep compiled code in a folder, and start anew; modules are to be made after this."""
         self.spawner.close()
-        self.spawner = Spawner(sources())
+        self.spawner = Spawner(sources)
         self.bundles = Bundles(LayeredStore(MemoryStore(64 << 20)), (str(folder), 64 << 20))
 
     def shipped(self, name: str) -> Module:

@@ -28,7 +28,7 @@ class Agent:
 
     def __init__(self) -> None:
         self.service = AgentService(FakeNetwork().router(1, parent_ids=[0]))
-        self.service.hello(sources=sources(), candidates=[])
+        self.service.hello(sources=sources, candidates=[])
         self.last = FakeRequest()
 
     def ask(self, method: str, **arguments: Any) -> queue.SimpleQueue[Any]:

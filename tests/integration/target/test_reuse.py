@@ -282,7 +282,9 @@ AnsibleModule(argument_spec={}).exit_json(mark=getattr(respawn, "MARK", 0), pid=
     assert (pids[3], pids[4], pids[5]) == (pids[0], pids[2], pids[1])
     assert len(set(pids)) == 3
     # a module without that file must not find it in the runner either, and who has another finds that one
-    told = [answer(bench.run(module, reuse=True)) for module in (bench.module("unknown", unknown), modules[2], modules[0])]
+    told = [
+        answer(bench.run(module, reuse=True)) for module in (bench.module("unknown", unknown), modules[2], modules[0])
+    ]
     assert told[0]["names"] == [False, False]
     assert [each.get("mark") for each in told] == [None, 2, 0]
     assert [each["pid"] for each in told] == [pids[5], pids[5], pids[0]]

@@ -15,7 +15,7 @@ import sys
 import threading
 import time
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -69,7 +69,7 @@ class FakeZygote:
 class FakeSpawner:
     """Be all zygotes of an agent: always the same one."""
 
-    def __init__(self, sources: dict[str, bytes], forked: Any = None) -> None:
+    def __init__(self, sources: Callable[[], dict[str, bytes]], forked: Any = None) -> None:
         self.sources = sources
         self.fake = FakeZygote()
         self.asked: list[tuple[str, dict[str, str] | None]] = []
@@ -94,7 +94,7 @@ class Stage:
         monkeypatch.setattr(agent, "Spawner", FakeSpawner)
         self.agent = AgentService(FakeNetwork().router(1, parent_ids=[0]))
         self.request = FakeRequest()
-        self.facts = self.agent.hello(sources={"frames": b"x"}, candidates=["sh", "no-such-program"])
+        self.facts = self.agent.hello(sources=lambda: {"frames": b"x"}, candidates=["sh", "no-such-program"])
 
     @property
     def spawner(self) -> Any:
@@ -171,7 +171,7 @@ def test_hello_tells_about_the_host(stage: Stage) -> None:
     assert facts["candidates"] == ["sh", "no-such-program"]
     [found] = facts["found"]
     assert os.path.basename(found) == "sh"
-    assert stage.spawner.sources == {"frames": b"x"}
+    assert stage.spawner.sources() == {"frames": b"x"}
 
 
 LOOK = b'{"stat": {"exists": true, "checksum": "one"}}'

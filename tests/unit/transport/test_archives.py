@@ -65,9 +65,10 @@ def test_the_first_stage_needs_nothing_of_ours_and_runs_on_old_pythons(code: Age
 
 
 def test_nothing_asks_for_what_is_left_out_of_mitogen(code: AgentCode) -> None:
-    """Nothing but main(), and for what it calls the first stage gives it something else."""
+    """Nothing but main(), and for what it calls startup.py gives it something else."""
     whole = Path(mitogen.core.__file__).read_text()
     left = members(code.archive)["mitogen.core"][1]
+    startup = members(code.archive)["ansible_svc.target.startup"][1]
     mentioned = re.findall(r"\w+", left)
     for name in archives.NOT_OF_CORE:
         holder, _, last = name.rpartition(".")
@@ -75,7 +76,7 @@ def test_nothing_asks_for_what_is_left_out_of_mitogen(code: AgentCode) -> None:
         assert f" {last}(" in whole
         if mentioned.count(last):
             assert mentioned.count(last) == left.count(f"self.{last}()") == 1, last
-            assert f"context.{last} = " in code.first_stage
+            assert f"context.{last} = " in startup
 
 
 def test_everything_compiles_for_old_pythons(code: AgentCode, become: Archive) -> None:
