@@ -43,7 +43,7 @@ class CodeCache:
         self._loaded: set[str] = set()
 
     def load(self, bundle: str) -> Codes:
-        """Return what is kept of a bundle's code, without what was loaded for other bundles; nothing if none can be read."""
+        """Return what is kept of a bundle's code, as far as it can be read and was not loaded for other bundles."""
         codes: Codes = {}
         try:
             folder = open_private(self._directory)

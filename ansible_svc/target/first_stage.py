@@ -38,8 +38,8 @@ READY = b"ansible-svc: ready "
 def received(descriptor: int, digest: str, size: int) -> bytes:
     """Ask for an archive and return it. Ends the process when the far side is gone or sends something else."""
     os.write(1, NEEDED + b"\n")
-    import json, logging, pstats, shutil, socket  # noqa: E401, F401 - what startup.py imports, while it is on its way
-
+    for name in ("json", "logging", "pstats", "shutil", "socket"):
+        __import__(name)  # what startup.py imports, while the archive is on its way
     packed = b""
     while len(packed) < size:
         select.select([descriptor], [], [])  # sudo may make it non-blocking
