@@ -101,7 +101,8 @@ class State:
         ]
         del sys.modules[name]
         package, _, last = name.rpartition(".")
-        self._namespaces[package].forget(last)
+        if package in self._namespaces:  # it may have been forgotten before
+            self._namespaces[package].forget(last)
 
     def restore(self) -> list[str]:
         """Put back what modules rightly change. Returns the names of what was beyond that."""

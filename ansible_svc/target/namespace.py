@@ -68,7 +68,7 @@ class Namespace:
     def forget(self, name: str) -> None:
         """Take a name out of the module."""
         self._names.pop(name, None)
-        delattr(self.module, name)
+        vars(self.module).pop(name, None)
 
     def changes(self) -> list[str]:
         """Return the names that are not what they were."""

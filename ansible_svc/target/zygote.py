@@ -85,7 +85,7 @@ class Zygote:
 
     def serve(self) -> None:
         """Answer requests until the agent closes the socket."""
-        gc.enable()  # one that was forked from the first stage has it off
+        gc.enable()  # one that was forked from an agent's process has it off
         sys.meta_path.insert(0, self._importer)
         for descriptor in (self._wake_read, self._wake_write):
             os.set_blocking(descriptor, False)

@@ -9,6 +9,7 @@ import shlex
 import shutil
 import signal
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -288,6 +289,27 @@ AnsibleModule(argument_spec={}).exit_json(mark=getattr(respawn, "MARK", 0), pid=
     assert told[0]["names"] == [False, False]
     assert [each.get("mark") for each in told] == [None, 2, 0]
     assert [each["pid"] for each in told] == [pids[5], pids[5], pids[0]]
+
+
+def test_a_package_is_forgotten_with_all_that_is_in_it(bench: Bench) -> None:
+    knows = """
+import os, sys
+import ansible.module_utils
+{}
+module = AnsibleModule(argument_spec={{}})
+{}
+known = [name for name in sys.modules if name.startswith("ansible.module_utils.facts")]
+module.exit_json(known=known, named=hasattr(ansible.module_utils, "facts"), pid=os.getpid())
+"""
+    uses = ("from ansible.module_utils import facts", "from ansible.module_utils.facts.network import base")
+    empty: dict[str, Callable[[bytes], bytes]] = {"ansible/module_utils/facts/__init__.py": lambda content: b""}
+    modules = [bench.module("with", knows.format(*uses), empty), bench.module("without", knows.format("", ""))]
+    told = [answer(bench.run(modules[number], reuse=True)) for number in (0, 1, 0, 1)]
+    assert len({each["pid"] for each in told}) == 1
+    assert [each["named"] for each in told] == [True, False] * 2
+    assert told[1]["known"] == told[3]["known"] == []
+    assert told[0]["known"] == told[2]["known"]
+    assert "ansible.module_utils.facts.network.base" in told[0]["known"]
 
 
 def test_a_runner_learns_a_bundle_that_came_after_it(bench: Bench) -> None:
