@@ -155,12 +155,14 @@ class _Controller:
         self._lab = lab
         self._contender = contender
         self._setting = setting
+        # ssh_args stay ansible-core's own, as most users have them: what ssh has to know of the lab goes beside them.
+        ssh_args = f"{'-C ' if setting.compression else ''}-o ControlMaster=auto -o ControlPersist=60s"
         cfg = lab.ansible_cfg(
             strategy=contender.strategy,
             strategy_plugins=contender.directory,
             forks=setting.forks or setting.hosts,
             pipelining=True,
-            compression=setting.compression,
+            sections={"ssh_connection": {"ssh_args": ssh_args, "ssh_extra_args": lab.ssh_options}},
         )
         inventory = lab.inventory(setting.hosts, ansible_port=port)
         # The proxy has a port of its own, for which the server's key is as good.

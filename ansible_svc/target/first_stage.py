@@ -38,8 +38,6 @@ READY = b"ansible-svc: ready "
 def received(descriptor: int, digest: str, size: int) -> bytes:
     """Ask for an archive and return it. Ends the process when the far side is gone or sends something else."""
     os.write(1, NEEDED + b"\n")
-    for name in ("json", "logging", "pstats", "shutil", "socket"):
-        __import__(name)  # what startup.py imports, while the archive is on its way
     packed = b""
     while len(packed) < size:
         select.select([descriptor], [], [])  # sudo may make it non-blocking
@@ -65,6 +63,9 @@ def start(settings: dict[str, Any], scope: dict[str, Any]) -> None:
     null = os.open("/dev/null", os.O_RDONLY)
     os.dup2(null, 0)
     os.close(null)
+    # What startup.py imports, first: an agent of another host with the same home may be filling the cache meanwhile.
+    for name in ("json", "logging", "pstats", "shutil", "socket"):
+        __import__(name)
     digest = settings["digest"]
     directory = private_path(settings["cache"] or "")
     found = read(directory, digest)

@@ -143,19 +143,12 @@ class Lab:
         strategy_plugins: str | os.PathLike[str] | None = None,
         forks: int = 10,
         pipelining: bool = False,
-        compression: bool = True,
         sections: Mapping[str, Mapping[str, object]] | None = None,
         **defaults: object,
     ) -> Path:
-        """Write an ansible.cfg for the lab; defaults go to [defaults], sections[name] to the section of that name.
-
-        compression: whether ssh is told to compress, as ansible-core's default has it.
-        """
+        """Write an ansible.cfg for the lab; defaults go to [defaults], sections[name] to the section of that name."""
         plugins = CHECKOUT / "ansible_svc" / "plugins"
-        # Beside ssh_args, which stay ansible-core's own, as most users have them.
-        ssh: dict[str, object] = {"ssh_extra_args": self.ssh_options, "control_path_dir": self._control_dir}
-        if not compression:
-            ssh["ssh_args"] = "-o ControlMaster=auto -o ControlPersist=60s"
+        ssh_args = f"-C -o ControlMaster=auto -o ControlPersist=60s {self.ssh_options}"
         content: dict[str, dict[str, object]] = {
             "defaults": {
                 "home": self.directory / "controller" / "ansible",
@@ -174,7 +167,7 @@ class Lab:
                 **defaults,
             },
             "connection": {"pipelining": pipelining},
-            "ssh_connection": ssh,
+            "ssh_connection": {"ssh_args": ssh_args, "control_path_dir": self._control_dir},
         }
         for name, options in (sections or {}).items():
             content.setdefault(name, {}).update(options)

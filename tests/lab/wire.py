@@ -78,7 +78,7 @@ class Wire:
         Parameters:
             tasks: of the one play.
             strategy, plugins: the strategy and where its plugin is, see Lab.ansible_cfg.
-            ssh_args: options of ssh in place of ansible-core's.
+            ssh_args: options of ssh that go before those that the lab needs.
             sections: for ansible.cfg.
 
         Raises LabError when a task failed.
@@ -88,7 +88,10 @@ class Wire:
             strategy_plugins=plugins,
             pipelining=True,
             forks=self._hosts,
-            sections={**(sections or {}), "ssh_connection": {"ssh_args": ssh_args}},
+            sections={
+                **(sections or {}),
+                "ssh_connection": {"ssh_args": f"{ssh_args} {self._lab.ssh_options}".strip()},
+            },
         )
         plays = [{"hosts": "all", "gather_facts": False, "tasks": [dict(task) for task in tasks]}]
         self._proxy.reset()
