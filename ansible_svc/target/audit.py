@@ -95,7 +95,7 @@ class State:
     def forget(self, name: str) -> None:
         """Take a module of a bundle out of this process, as if it had never been imported."""
         module = self._modules.pop(name)
-        del self._namespaces[name]
+        self._namespaces.pop(name, None)
         self._to_restore = [
             (namespace, names) for namespace, names in self._to_restore if namespace.module is not module
         ]

@@ -73,6 +73,7 @@ class Zygote:
         self._runs: dict[str, int] = {}
         self._cache: CodeCache | None = None
         self._importer = PayloadImporter(self._blobs.__getitem__)
+        #: (digest, path) of files for which everything was imported that they need of the standard library
         self._warm: set[tuple[str, str]] = set()
         self._idle = IdleRunners()
         self._runners: dict[int, Runner] = {}
