@@ -19,7 +19,8 @@ FORKS = 3
 TASKS: list[dict[str, Any]] = [
     {
         "name": "Begin a job",
-        "ansible.builtin.command": "sh -c 'sleep 1; echo done'",
+        # Not whole seconds: ansible-core's run_command looks once a second, and may miss what is said just then.
+        "ansible.builtin.command": "sh -c 'sleep 1.5; echo done'",
         "async": 60,
         "poll": 0,
         "register": "job",
