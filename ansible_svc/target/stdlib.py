@@ -47,7 +47,7 @@ def reached(name: str, code: CodeType) -> list[str]:
     for imported, attribute in _imports(code):
         full = ".".join(filter(None, (imported, attribute)))
         names.append(full)
-        top = full.partition(".")[0]
+        top = imported.partition(".")[0]
         package = "" if top == whole or top in _NAMES else name
         while package:
             names.append(package + "." + full)

@@ -35,21 +35,22 @@ time.sleep(600)
 # -- what comes out
 
 
-def test_what_one_zygote_compiled_the_next_does_not(bench: Bench) -> None:
+@pytest.mark.parametrize("reuse", [False, True])
+def test_what_one_zygote_compiled_the_next_does_not(bench: Bench, reuse: bool) -> None:
     """What the second zygote runs is what the first has left, changed in between, and not what it was sent."""
     folder = bench.folder / "code"
     folder.mkdir(mode=0o700)
     bench.keep_code(folder)
     text = "AnsibleModule(argument_spec={}).exit_json(said='what was sent')"
-    assert answer(bench.run(bench.module("kept", text)))["said"] == "what was sent"
+    assert answer(bench.run(bench.module("kept", text), reuse=reuse))["said"] == "what was sent"
     [path] = eventually(lambda: [path for path in folder.iterdir() if not path.name.startswith(".")])
     inner = path.read_bytes()[32:].replace(b"what was sent", b"what was kept")
     path.write_bytes(hashlib.sha256(inner).digest() + inner)
     bench.keep_code(folder)
-    assert answer(bench.run(bench.module("kept", text)))["said"] == "what was kept"
+    assert answer(bench.run(bench.module("kept", text), reuse=reuse))["said"] == "what was kept"
     path.write_bytes(b"broken")
     bench.keep_code(folder)
-    assert answer(bench.run(bench.module("kept", text)))["said"] == "what was sent"
+    assert answer(bench.run(bench.module("kept", text), reuse=reuse))["said"] == "what was sent"
 
 
 @pytest.mark.parametrize("version", INTERPRETERS)

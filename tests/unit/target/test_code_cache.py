@@ -52,6 +52,16 @@ def test_what_bundles_share_is_kept_once(folder: Path) -> None:
     assert cache(folder).load(TWO) == {**FIRST, **SECOND}
 
 
+def test_a_file_is_read_once_for_all_bundles_that_need_it(folder: Path) -> None:
+    first = cache(folder)
+    first.keep(ONE, FIRST)
+    first.keep(TWO, SECOND)
+    later = cache(folder)
+    assert later.load(ONE) == FIRST
+    assert later.load(TWO) == {key: SECOND[key] for key in SECOND if key not in BASE}
+    assert later.load(TWO) == {}
+
+
 def test_what_is_needed_later_joins_what_is_there(folder: Path) -> None:
     one = cache(folder)
     one.keep(ONE, FIRST)

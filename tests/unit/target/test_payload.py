@@ -74,6 +74,12 @@ def bundle(monkeypatch: pytest.MonkeyPatch) -> Iterator[Bundle]:
     linecache.clearcache()
 
 
+def test_what_loading_a_module_reaches_is_found_but_not_what_is_imported_already(bundle: Bundle) -> None:
+    assert list(bundle.importer.reached("svcpl.sub")) == ["svcpl/sub/__init__.py", "svcpl/plain.py"]
+    importlib.import_module("svcpl.plain")
+    assert list(bundle.importer.reached("svcpl.sub")) == ["svcpl/sub/__init__.py"]
+
+
 def test_packages_and_their_submodules(bundle: Bundle) -> None:
     deep = importlib.import_module("svcpl.sub.deep")
     assert deep.VALUE == ("svcpl", "svcpl.sub.deep", "svcpl.sub")

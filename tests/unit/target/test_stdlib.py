@@ -37,6 +37,7 @@ def test_names_that_may_be_modules_are_reached_in_every_package_around() -> None
 def test_a_name_that_begins_as_the_module_or_in_the_standard_library_is_whole() -> None:
     found = stdlib.reached("a.b", compiled("import os.path, a.c\nfrom a import d\n"))
     assert found == ["os.path", "a.c", "a", "a.d"]
+    assert "a.os" in stdlib.reached("a.b", compiled("from . import os\n"))
 
 
 @pytest.mark.parametrize("count", [1, 300, 70_000])
