@@ -105,7 +105,7 @@ class DiskStore:
             with self._open_directory(create=True) as directory:
                 if not self._touch(directory, digest, len(content)):
                     self._write(directory, digest, content)
-                    self._evict_when_due(directory, len(content))
+                    self._evict_when_due(directory, digest, len(content))
                 return True
         except OSError as error:
             self._problem("write", f"cannot write: {error}")
@@ -197,13 +197,13 @@ class DiskStore:
         write_private(directory, digest, content)
         self._count(writes=1, written_bytes=len(content))
 
-    def _evict_when_due(self, directory: int, written_bytes: int) -> None:
+    def _evict_when_due(self, directory: int, written: str, written_bytes: int) -> None:
         with self._lock:
             self._unscanned_bytes += written_bytes
             if self._unscanned_bytes <= self.limit_bytes // 16:
                 return
             self._unscanned_bytes = 0
-        self._count(evictions=remove_oldest(directory, self.limit_bytes, is_digest))
+        self._count(evictions=remove_oldest(directory, self.limit_bytes, written, is_digest))
 
     def _count(self, **increments: int) -> None:
         with self._lock:

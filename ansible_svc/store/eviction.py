@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 _INCOMING_LIFETIME_S = 3600.0
 
 
-def remove_oldest(directory: int, limit_bytes: int, counts: Callable[[str], bool] = bool) -> int:
+def remove_oldest(directory: int, limit_bytes: int, written: str, counts: Callable[[str], bool] = bool) -> int:
     """Remove files of an open directory until the rest are no larger than a limit; return how many were removed.
 
     What killed writers left there is removed, too, and not counted.
@@ -28,6 +28,7 @@ def remove_oldest(directory: int, limit_bytes: int, counts: Callable[[str], bool
     Parameters:
         directory: its descriptor.
         limit_bytes: how large the files may be together.
+        written: the name of the file that was just written, which stays: the time of others may be the same.
         counts: tells of a name whether the file is one of those that count and may go.
 
     Raises OSError.
@@ -37,6 +38,8 @@ def remove_oldest(directory: int, limit_bytes: int, counts: Callable[[str], bool
     for _mtime_ns, size_bytes, name in sorted(files):
         if total_bytes <= limit_bytes:
             break
+        if name == written:
+            continue
         total_bytes -= size_bytes
         try:
             os.unlink(name, dir_fd=directory)

@@ -79,7 +79,7 @@ class CodeCache:
         try:
             write_private(folder, name, checked(inner))
             self._file_of.update(dict.fromkeys(new, name))
-            remove_oldest(folder, self._limit_bytes)
+            remove_oldest(folder, self._limit_bytes, name)
         finally:
             os.close(folder)
 

@@ -94,6 +94,16 @@ def test_a_blob_outlasts_the_store(tmp_path: Path) -> None:
     assert reports == []
 
 
+def test_what_was_just_written_stays_whatever_the_clock_says(tmp_path: Path) -> None:
+    first, _ = make(tmp_path, LIMIT_BYTES)
+    large = first.put(CONTENTS[6])
+    os.utime(tmp_path / "blobs" / large, (2**32, 2**32))
+    store, _ = make(tmp_path, LIMIT_BYTES)  # its first write looks for what to remove
+    small = store.put(b"content")
+    assert store.get(small) == b"content"
+    assert store.get(large) is None
+
+
 def test_nobody_else_can_look_inside(tmp_path: Path) -> None:
     previous = os.umask(0)
     try:
