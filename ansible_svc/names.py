@@ -14,3 +14,5 @@ BECOME_SERVICE = "ansible_svc.target.become_service.BecomeService"
 CACHE_SERVICE = "ansible_svc.target.cache_service.CacheService"
 #: The service that managed hosts fetch granted content from.
 FILE_SERVICE = "ansible_svc.services.files.FileService"
+#: Begins the line that a new agent writes when it listens to messages.
+READY = b"ansible-svc: ready "

@@ -13,7 +13,7 @@ import os
 import select
 
 from ansible_svc.errors import Error
-from ansible_svc.names import BECOME_SERVICE
+from ansible_svc.names import BECOME_SERVICE, READY
 from ansible_svc.service import call
 from ansible_svc.service.endpoint import endpoint_of
 from ansible_svc.service.takeover import start
@@ -33,7 +33,6 @@ if TYPE_CHECKING:
     from ansible_svc.target.archive import ArchiveImporter
     from ansible_svc.target.zygote_boot import Forked
 
-READY = b"ansible-svc: ready "
 _NEIGHBOUR_TIMEOUT_S = 10.0
 
 

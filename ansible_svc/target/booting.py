@@ -18,7 +18,8 @@ from typing import Any, ClassVar
 
 import mitogen.parent
 
-from ansible_svc.target.first_stage import NEEDED, READY
+from ansible_svc.names import READY
+from ansible_svc.target.first_stage import NEEDED
 from ansible_svc.target.line import lay_over
 
 LOG = logging.getLogger("ansible_svc.target")

@@ -32,7 +32,6 @@ if TYPE_CHECKING:
     from typing import Any
 
 NEEDED = b"ansible-svc: boot"
-READY = b"ansible-svc: ready "
 
 
 def received(descriptor: int, digest: str, size: int) -> bytes:
@@ -63,8 +62,9 @@ def start(settings: dict[str, Any], scope: dict[str, Any]) -> None:
     null = os.open("/dev/null", os.O_RDONLY)
     os.dup2(null, 0)
     os.close(null)
-    # What startup.py imports, first: an agent of another host with the same home may be filling the cache meanwhile.
-    for name in ("json", "logging", "pstats", "shutil", "socket"):
+    # What mitogen.core, the agent and modules import, for the zygote that startup.py forks to have it, too. It is done
+    # first because an agent of another host with the same home may be filling the cache meanwhile.
+    for name in ("json", "logging", "pstats", "pwd", "shutil", "socket", "syslog"):
         __import__(name)
     digest = settings["digest"]
     directory = private_path(settings["cache"] or "")

@@ -7,14 +7,7 @@ Runs before anything of the archive can be imported; see first_stage.py.
 
 from __future__ import annotations
 
-import json
-import logging
-import pstats
-import pwd
-import shutil
-import socket
 import sys
-import syslog
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -22,9 +15,6 @@ if TYPE_CHECKING:
     from typing import Any
 
     from ansible_svc.target.archive import ArchiveImporter
-
-# What mitogen.core and the agent import, and what modules do as well, is imported before the zygote is forked.
-AHEAD = (json, logging, pstats, pwd, shutil, socket, syslog)
 
 
 def start(
