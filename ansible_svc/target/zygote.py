@@ -36,9 +36,9 @@ import socket
 import sys
 import time
 
-from ansible_svc.target import popen, runner, stdlib
+from ansible_svc.target import runner
+from ansible_svc.target.ahead import Ahead
 from ansible_svc.target.children import Child, Children
-from ansible_svc.target.code_cache import CodeCache
 from ansible_svc.target.commands import start_command
 from ansible_svc.target.frames import FrameReader, cut, encode
 from ansible_svc.target.idle import IdleRunners, Runner, look_at_host
@@ -48,11 +48,9 @@ from ansible_svc.target.reuse import ReusedRunner
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Callable, Iterable, Iterator
+    from typing import Callable
 
 _READ_BYTES = 1 << 18
-# What tracebacks of modules show as the place of their code; nothing is ever opened there.
-_ROOT = "/tmp/ansible_payload.zip"  # noqa: S108
 _CAN_REUSE = hasattr(os, "memfd_create")
 
 
@@ -70,11 +68,8 @@ class Zygote:
         self._frames = FrameReader()
         self._blobs: dict[str, bytes] = {}
         self._bundles: dict[str, dict[str, str]] = {}
-        self._runs: dict[str, int] = {}
-        self._cache: CodeCache | None = None
         self._importer = PayloadImporter(self._blobs.__getitem__)
-        #: (digest, path) of files for which everything was imported that they need of the standard library
-        self._warm: set[tuple[str, str]] = set()
+        self._ahead = Ahead(self._importer)
         self._idle = IdleRunners()
         self._runners: dict[int, Runner] = {}
         self._leftovers: dict[int, tuple[int, Leftovers]] = {}
@@ -128,37 +123,25 @@ class Zygote:
         self._blobs.update(blobs)
 
     def _do_cache(self, header: dict[str, object], body: bytes) -> None:
-        self._cache = CodeCache(str(header["directory"]), int(header["limit"]))  # type: ignore[call-overload]
+        self._ahead.keep_in(str(header["directory"]), int(header["limit"]))  # type: ignore[call-overload]
 
     def _do_bundle(self, header: dict[str, object], body: bytes) -> None:
         self._bundles[str(header["id"])] = header["files"]  # type: ignore[assignment]
-        if self._cache is not None:
-            self._importer.offer(self._cache.load(str(header["id"])))
+        self._ahead.look_for(str(header["id"]))
 
     def _do_base(self, header: dict[str, object], body: bytes) -> None:
-        self._importer.use(self._bundles[str(header["bundle"])], _ROOT)
-        with _all_of_it_stays():
-            for name in header["modules"]:  # type: ignore[attr-defined]
-                __import__(name)
-            popen.lay_over()
-        files = self._importer.imported()
-        self._warm.update((digest, path) for path, digest in files.items())
+        files = self._ahead.import_base(self._bundles[str(header["bundle"])], header["modules"])  # type: ignore[arg-type]
         self._send({"op": "based", "files": files, "read": _read_at_start()})
 
     def _do_run(self, header: dict[str, object], body: bytes) -> None:
         bundle = str(header["bundle"])
         files = self._bundles[bundle]
-        runs = self._runs[bundle] = self._runs.get(bundle, 0) + 1
-        if runs == 1:
-            self._warm_up(files, self._importer.reached(str(header["fqn"])))
-        elif runs == 2:
-            self._warm_up(files, files)
+        self._ahead.prepare(bundle, files, str(header["fqn"]))
         if header.get("reuse") and _CAN_REUSE:
             self._run_again(header, bundle, body)
         else:
             self._run_once(header, files, body)
-        if runs <= 2:
-            self._keep(bundle, files)
+        self._ahead.keep(bundle, files)
 
     def _run_once(self, header: dict[str, object], files: dict[str, str], body: bytes) -> None:
         out_read, out_write = os.pipe()
@@ -175,40 +158,6 @@ class Zygote:
         child = self._children.add(int(header["id"]), pid)  # type: ignore[call-overload]
         self._children.watch(child, out_read, "out")
         self._children.watch(child, err_read, "err")
-
-    def _keep(self, bundle: str, files: dict[str, str]) -> None:
-        """Keep a bundle's compiled code for later zygotes."""
-        if self._cache is None:
-            return
-        try:
-            self._cache.keep(bundle, self._importer.compiled(files))
-        except OSError:
-            self._cache = None  # the agent meets the same and tells of it
-
-    def _warm_up(self, files: dict[str, str], paths: Iterable[str]) -> None:
-        """Compile files of a bundle and import what they need of the standard library, for all its later runners.
-
-        The first run gets what its module imports when it is loaded. Much may never be needed: the rest is for those
-        modules that are run again.
-        """
-        self._importer.use(files, _ROOT)
-        with _all_of_it_stays():
-            for path in paths:
-                key = files[path], path
-                if path.endswith(".py") and key not in self._warm:
-                    self._warm.add(key)
-                    self._import_for(path)
-
-    def _import_for(self, path: str) -> None:
-        try:
-            names = stdlib.imports(self._importer.code_of(path))
-        except (SyntaxError, ValueError):
-            return  # the runner meets the same error, and reports it as the module's own
-        for name in names:
-            try:
-                __import__(name)
-            except ImportError:
-                continue  # not built into this Python; the module will find out by itself
 
     def _in_child(
         self,
@@ -284,7 +233,7 @@ class Zygote:
         """Return a frame that teaches a runner a bundle."""
         files = self._bundles[bundle]
         new = [digest for digest in dict.fromkeys(files.values()) if digest not in taken.digests]
-        self._importer.use(files, _ROOT)
+        self._ahead.use(files)
         codes = marshal.dumps(self._importer.codes(set(new)))
         taken.bundles.add(bundle)
         taken.digests.update(new)
@@ -372,17 +321,6 @@ class Zygote:
             self._channel.sendall(encode(header, body))
         except (BrokenPipeError, ConnectionResetError):
             self._open = False
-
-
-@contextlib.contextmanager
-def _all_of_it_stays() -> Iterator[None]:
-    """Look for no garbage among what is compiled and imported, now or later: there is hardly any."""
-    gc.disable()
-    try:
-        yield
-    finally:
-        gc.freeze()
-        gc.enable()
 
 
 def _read_at_start() -> list[str]:

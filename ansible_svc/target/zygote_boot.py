@@ -56,6 +56,7 @@ SOURCES = (
     "target.stdlib",
     "target.payload",
     "target.popen",
+    "target.ahead",
     "target.runner",
     "target.namespace",
     "target.children",
