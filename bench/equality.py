@@ -15,6 +15,7 @@ from dataclasses import replace
 from bench.contenders import Contender
 from bench.measure import Run, Setting, measure
 from tests.integration.outputs import assert_same_lines
+from tests.integration.twin import NORMALISER
 from tests.lab.compare import differences
 
 STOCK = Contender("linear")
@@ -47,7 +48,7 @@ def event_differences(there: Sequence[Contender], setting: Setting) -> dict[str,
         if contender.program is not None or contender.strategy == STOCK.strategy:
             continue
         run = measure(contender, small, events=True)
-        lines = differences(stock.events, run.events) + _lines(stock, run)
+        lines = differences(stock.events, run.events, NORMALISER) + _lines(stock, run)
         if not run.events:
             lines.append("there are no events")
         if lines:

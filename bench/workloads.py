@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,7 +25,7 @@ class Workload:
     repeat: int
 
     def write(self, directory: Path) -> tuple[Path, int]:
-        """Write the playbook and the file it copies into directory; return its path and its number of tasks."""
+        """Write the playbook and the files it sends into directory; return its path and its number of tasks."""
         (play,) = yaml.safe_load((_PLAYBOOKS / self.playbook).read_text())
         play["tasks"] = play["tasks"] * self.repeat
         path = directory / "bench.yml"
@@ -32,6 +33,7 @@ class Workload:
         # Bytes that do not compress well and are the same in each run.
         payload = b"".join((number * 2654435761 % 2**32).to_bytes(4, "big") for number in range(_PAYLOAD_BYTES // 4))
         (directory / "payload.bin").write_bytes(payload)
+        shutil.copytree(_PLAYBOOKS / "templates", directory / "templates", dirs_exist_ok=True)
         return path, len(play["tasks"])
 
 

@@ -27,6 +27,7 @@ from ansible_svc.engine.fork_gateway import Gateway
 from ansible_svc.engine.leaving import LeaveThread, watch_lookups
 from ansible_svc.engine.loaders import Loaders
 from ansible_svc.engine.mixin import Mixin
+from ansible_svc.engine.output import show_output
 from ansible_svc.engine.probe import RUN, TEMPLATE, Span
 from ansible_svc.engine.results import ResultQueue, ThreadResults
 from ansible_svc.engine.routes import Keywords, Route, Way, route
@@ -147,6 +148,7 @@ class NativeStrategy(Mixin):
             )
             self._workers[index] = thread
             tqm.send_callback("v2_runner_on_start", spec.host, spec.task)
+            show_output()
             thread.start(self._svc.threads)
             return
         tqm.send_callback("v2_runner_on_start", spec.host, spec.task)
@@ -200,6 +202,13 @@ class NativeStrategy(Mixin):
             display.v(f"svc: {task.action} runs {way}: {chosen.reason}")
 
     # results
+
+    def _process_pending_results(self, *args: Any, **kwargs: Any) -> list[Any]:
+        """Process the results that are there, and show what that has printed."""
+        results: list[Any] = super()._process_pending_results(*args, **kwargs)
+        if results:
+            show_output()
+        return results
 
     def _wait_on_pending_results(self, iterator: Any) -> list[Any]:
         """Process results until none is pending, sleeping until there is one (as StrategyBase's, which polls)."""

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -140,6 +141,23 @@ EXACT: list[dict[str, Any]] = [
 ]
 
 
+# The first host is done at once, the others wait for somebody who has read what was printed until then.
+WAITING: dict[str, Any] = {
+    "name": "Waiting",
+    "hosts": "all",
+    "gather_facts": False,
+    "tasks": [
+        {
+            "name": "Wait",
+            "ansible.builtin.wait_for": {
+                "path": "{{ workdir if inventory_hostname == 'host01' else '%s' }}",
+                "timeout": 60,
+            },
+        }
+    ],
+}
+
+
 def _talk(lab: Lab, strategy: str, hosts: Path, arguments: list[str], answers: list[tuple[str, str]]) -> Said:
     begin_afresh(lab)
     cfg = lab.ansible_cfg(strategy=strategy, pipelining=True)
@@ -204,6 +222,28 @@ def test_output_line_for_line_and_retry_files(lab: Lab, tmp_path: Path) -> None:
     assert lines(ours.run.stdout) == lines(stock.run.stdout)
     assert lines(ours.run.stderr) == lines(stock.run.stderr)
     Pair(stock, ours).assert_native()
+
+
+@pytest.mark.parametrize("strategy", [STOCK, CANDIDATE, "svc_free"])
+def test_output_is_there_while_tasks_run(lab: Lab, tmp_path: Path, strategy: str) -> None:
+    """Who reads it through a pipe sees what is under way, and with our strategies what the other hosts have said."""
+    seen = tmp_path / "seen"
+    book = tmp_path / "waiting.yml"
+    book.write_text(json.dumps([WAITING]) % seen)
+    awaited = "TASK [Wait]" if strategy == STOCK else "ok: [host01]"
+    env = lab.env(lab.ansible_cfg(strategy=strategy, pipelining=True))
+    env.pop("PYTHONUNBUFFERED", None)
+    command = [*executable(), "-i", str(inventory(lab, 3)), str(book)]
+    with subprocess.Popen(command, env=env, cwd=lab.directory, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        said = []
+        for line in process.stdout:
+            said.append(line)
+            if line.startswith(awaited):
+                seen.touch()
+    lab.close_masters()
+
+    assert process.returncode == 0, "".join(said)
 
 
 @pytest.mark.parametrize(
