@@ -23,6 +23,7 @@ from typing import Any, NamedTuple
 
 from ansible.executor import module_common
 
+from ansible_svc.compat.module_search import names_for_one_build
 from ansible_svc.compat.shipped import is_shipped_file
 from ansible_svc.source import Source
 
@@ -113,7 +114,12 @@ def remember_imports() -> ImportMemory:
         _memory = ImportMemory()
         stock = module_common.recursive_finder
         names = {**stock.__globals__, **_Replaced(_memory).names()}
-        module_common.recursive_finder = functools.wraps(stock)(FunctionType(stock.__code__, names))
+
+        @functools.wraps(stock)
+        def recursive_finder(*args: Any, **kwargs: Any) -> Any:
+            return FunctionType(stock.__code__, names | names_for_one_build())(*args, **kwargs)
+
+        module_common.recursive_finder = recursive_finder
     return _memory
 
 

@@ -17,7 +17,7 @@ from ansible.executor import module_common
 from ansible.release import __version__
 
 from ansible_svc import source
-from ansible_svc.compat import known_builds, module_build, module_imports, shipped
+from ansible_svc.compat import known_builds, module_build, module_imports, module_search, shipped
 from ansible_svc.compat.known_builds import KnownBuilds
 from ansible_svc.compat.module_imports import remember_imports
 from ansible_svc.compat.shipped import is_shipped_file
@@ -25,7 +25,7 @@ from ansible_svc.store.kept_file import KeptFile, identity_of
 from ansible_svc.transport import compact
 
 _KIND = "builds"
-_FOUND_OUT_BY = (module_common, module_build, module_imports, known_builds, compact, source, shipped)
+_FOUND_OUT_BY = (module_common, module_build, module_imports, module_search, known_builds, compact, source, shipped)
 #: Of more than this only what the last run has needed is kept.
 _KEPT_BYTES = 8 << 20
 

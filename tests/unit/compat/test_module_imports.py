@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import itertools
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -18,6 +20,7 @@ from ansible.plugins.loader import module_loader, module_utils_loader
 from ansible_svc.compat import module_imports
 from ansible_svc.compat.module_build import build
 from ansible_svc.compat.module_imports import ImportMemory, remember_imports
+from ansible_svc.compat.module_search import Entry
 from tests.unit.ansible_setup import set_up
 
 NEW = b"from ansible.module_utils.basic import AnsibleModule\n"
@@ -49,6 +52,29 @@ def test_a_module_is_built_of_the_same_files(tmp_path: Path, monkeypatch: pytest
     assert len(stock.files) > 50
     for turn in ("first", "second"):
         assert built(monkeypatch, tmp_path / turn, name, path, stock=False) == stock
+
+
+def test_every_file_is_read_once_for_a_build(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    read: list[str] = []
+    slurp = module_common._slurp
+    monkeypatch.setattr(module_common, "_slurp", lambda path: read.append(str(Path(path).resolve())) or slurp(path))
+
+    parts = built(monkeypatch, tmp_path / "a", "setup", module_loader.find_plugin("setup"), stock=False)
+
+    assert len(parts.files) > 100
+    assert len(read) == len(set(read)) > 100
+
+
+def test_what_is_left_to_look_for_has_the_order_that_ansible_core_gives_it() -> None:
+    stock = module_common._ModuleUtilsProcessEntry
+    assert [field.name for field in dataclasses.fields(stock)] == list(Entry._fields)
+    names = ("ansible.module_utils.b", "ansible.module_utils", "ansible.module_utils.b.c", "ansible.module_utils.a")
+    made = [(name, flags) for name in names for flags in itertools.product((False, True), repeat=3)]
+    both = [[kind(tuple(name.split(".")), *flags) for name, flags in made] for kind in (stock, Entry)]
+    assert [dataclasses.astuple(entry) for entry in sorted(both[0])] == sorted(both[1])
+    for kind in (stock, Entry):
+        assert kind.from_module(module_common) == kind.from_module_name("ansible.executor.module_common")
+        assert kind.from_module(ansible, append="x").name_parts == ("ansible", "x")
 
 
 def test_other_code_under_the_same_name_is_looked_at(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
