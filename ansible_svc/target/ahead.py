@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import contextlib
 import gc
+import sys
 
-from ansible_svc.target import popen, stdlib
+from ansible_svc.target import pipes, popen, stdlib
 from ansible_svc.target.code_cache import CodeCache
 
 TYPE_CHECKING = False
@@ -59,6 +60,7 @@ class Ahead:
             for name in modules:
                 __import__(name)
             popen.lay_over()
+            pipes.lay_over(sys.modules.get("ansible.module_utils.basic"))
         imported = self._importer.imported()
         self._warm.update((digest, path) for path, digest in imported.items())
         return imported

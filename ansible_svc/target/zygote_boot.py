@@ -55,6 +55,7 @@ SOURCES = (
     "target.frames",
     "target.stdlib",
     "target.payload",
+    "target.pipes",
     "target.popen",
     "target.ahead",
     "target.runner",

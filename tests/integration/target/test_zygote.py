@@ -31,6 +31,24 @@ with open(os.environ["PID_FILE"], "w") as file:
 time.sleep(600)
 """
 
+# The program ends after run_command has asked for the first time whether it has.
+ENDS_BETWEEN_TWO_QUESTIONS = """
+import os, subprocess, time
+poll, asked = subprocess.Popen.poll, []
+def late(self):
+    asked.append(self.pid)
+    if len(asked) == 1:
+        return None
+    if self.returncode is None:
+        os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOWAIT)
+    return poll(self)
+subprocess.Popen.poll = late
+module = AnsibleModule(argument_spec={})
+began = time.monotonic()
+rc, out, err = module.run_command(["echo", "hi"])
+module.exit_json(rc=rc, out=out, asked=len(asked), took=time.monotonic() - began)
+"""
+
 
 # -- what comes out
 
@@ -61,6 +79,14 @@ def test_a_module_runs_with_the_interpreter_that_was_asked_for(bench: Bench, ver
         result = answer(bench.run(module, {"word": word}))
         assert (result["word"], result["version"]) == (word, [int(part) for part in version.split(".")])
         assert Path(result["executable"]).samefile(INTERPRETERS[version])
+
+
+@pytest.mark.parametrize("version", INTERPRETERS)
+def test_run_command_does_not_wait_for_a_program_that_has_ended(bench: Bench, version: str) -> None:
+    bench.interpreter = INTERPRETERS[version]
+    result = answer(bench.run(bench.module("ends", ENDS_BETWEEN_TWO_QUESTIONS)))
+    assert (result["rc"], result["out"], result["asked"]) == (0, "hi\n", 3)
+    assert result["took"] < 1.0
 
 
 def test_standard_output_error_and_exit_status_are_kept_apart(bench: Bench) -> None:
