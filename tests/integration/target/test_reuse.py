@@ -244,7 +244,7 @@ def test_megabytes_in_both_directions(bench: Bench) -> None:
     source = """
 import os, sys
 module = AnsibleModule(argument_spec={"word": {"type": "str"}})
-print(module.params["word"])
+print(module.params["word"], flush=True)
 sys.stderr.write("e" * 5000000)
 os.write(1, b"%d" % os.getpid())
 sys.exit(0)
