@@ -5,7 +5,6 @@
 from __future__ import annotations
 
 import contextlib
-import errno
 import os
 from collections.abc import Iterator
 from typing import Any
@@ -20,9 +19,9 @@ from ansible_svc.transport.failures import (
     ConnectFailed,
     HostKeyUnknown,
     NoPython,
+    NotStarted,
     PasswordMissing,
     PasswordWrong,
-    ProgramMissing,
 )
 
 _HOST_KEY_WORDS = (
@@ -48,9 +47,8 @@ def as_ansible(connection: Any, doing: str = "") -> Iterator[None]:
         yield
     except HostKeyUnknown:
         raise AnsibleError(_HOST_KEY_WORDS) from None
-    except ProgramMissing as error:
-        reason = OSError(errno.ENOENT, os.strerror(errno.ENOENT), str(error).encode())
-        raise AnsibleError("Unable to execute ssh command line on a controller.") from reason
+    except NotStarted as error:
+        raise AnsibleError("Unable to execute ssh command line on a controller.") from _in_bytes(error.__cause__)
     except ConnectFailed as error:
         raise _ssh_failure(connection, str(error)) from None
     except PasswordMissing:
@@ -68,6 +66,13 @@ def as_ansible(connection: Any, doing: str = "") -> Iterator[None]:
         raise AnsibleError(f"{doing or 'the agent on the managed host failed'}: {error}") from None
     except Error as error:
         raise AnsibleError(str(error)) from None
+
+
+def _in_bytes(said: BaseException | None) -> OSError:
+    """Return what the operating system said of a program whose name is bytes, as ansible-core's ssh plugin has it."""
+    assert isinstance(said, OSError), said
+    name = [os.fsencode(said.filename)] if said.filename else []
+    return OSError(said.errno, said.strerror, *name)
 
 
 def _ssh_failure(connection: Any, said: str) -> AnsibleConnectionFailure:

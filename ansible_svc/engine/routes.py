@@ -117,7 +117,10 @@ class Keywords:
     def by_action(self) -> Route:
         """How the task is run as far as its action decides."""
         task = self.task
-        names = {task.action, task.resolved_action}
+        if "{" in task.action:
+            return Route(Way.FORKED, "its action is a template, and could be any")
+        # The property of this name warns of names that nobody can resolve yet, as of an action that is a template.
+        names = {task.action, task._resolved_action}
         if names.intersection(self._options["fork_actions"]):
             return Route(Way.FORKED, f"fork_actions names {task.action}")
         known = core_plugin(_action_plugin(task.action, task.collections))

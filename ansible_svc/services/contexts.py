@@ -29,9 +29,9 @@ from ansible_svc.transport.failures import (
     ConnectFailed,
     HostKeyUnknown,
     NoPython,
+    NotStarted,
     PasswordMissing,
     PasswordWrong,
-    ProgramMissing,
 )
 from ansible_svc.transport.identity import Identity, LocalLogin, SshLogin, Sudo
 from ansible_svc.transport.local import LocalConnection
@@ -306,7 +306,7 @@ class ContextService(Service):
             if NO_PYTHON in text.splitlines():
                 raise NoPython(NO_PYTHON) from None
             if text.startswith("Child start failed"):
-                raise ProgramMissing(login.argv[0]) from None
+                raise NotStarted(login.argv[0]) from error.__context__
             if text == HOST_KEY_QUESTION:
                 raise HostKeyUnknown(text) from None
             raise ConnectFailed(text) from None

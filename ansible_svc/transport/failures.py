@@ -11,8 +11,8 @@ class ConnectFailed(Error, ConnectionError):
     """The login did not come about; the text is what the ssh client wrote."""
 
 
-class ProgramMissing(Error, OSError):
-    """The ssh client itself could not be started; the text is its name."""
+class NotStarted(Error, OSError):
+    """The ssh client itself could not be started; its cause is what the operating system said."""
 
 
 class HostKeyUnknown(ConnectFailed):

@@ -30,6 +30,7 @@ class Family:
 
 
 FAMILIES = [
+    Family("actions", reasons=("its action is a template",)),
     Family("any_errors_fatal", hosts=3),
     Family("async"),
     Family("blocks", hosts=3),

@@ -4,7 +4,9 @@
 
 from __future__ import annotations
 
+import errno
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from ansible.errors import AnsibleConnectionFailure, AnsibleError, AnsibleUndefinedVariable
@@ -25,6 +27,7 @@ from ansible_svc.transport.failures import (
     ConnectFailed,
     HostKeyUnknown,
     NoPython,
+    NotStarted,
     PasswordMissing,
     PasswordWrong,
 )
@@ -50,6 +53,26 @@ TABLE: list[tuple[Error, type[Exception], str]] = [
     (DeadlineExceededError("too late"), AnsibleError, "too late"),
     (ArgumentError("odd"), AnsibleError, "odd"),
 ]
+
+
+def not_started(*reason: Any) -> NotStarted:
+    error = NotStarted("ssh")
+    error.__cause__ = OSError(*reason)
+    return error
+
+
+@pytest.mark.parametrize(
+    ("reason", "words"),
+    [
+        ((errno.ENOENT, "No such file or directory", "ssh"), "[Errno 2] No such file or directory: b'ssh'"),
+        ((errno.EMFILE, "Too many open files"), "[Errno 24] Too many open files"),
+    ],
+)
+def test_an_ssh_client_that_does_not_start(reason: tuple[Any, ...], words: str) -> None:
+    with pytest.raises(AnsibleError) as caught, as_ansible(CONNECTION):
+        raise not_started(*reason)
+    assert str(caught.value.__cause__) == words
+    assert str(caught.value) == f"Unable to execute ssh command line on a controller: {words}"
 
 
 def said(error: BaseException) -> str:

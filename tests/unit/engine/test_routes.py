@@ -12,6 +12,7 @@ from ansible._internal._templating._engine import TemplateEngine
 from ansible.parsing.dataloader import DataLoader
 from ansible.playbook.task import Task
 from ansible.template import trust_as_template
+from ansible.utils.display import Display
 
 from ansible_svc.compat import worker
 from ansible_svc.engine.routes import NATIVE, Keywords, Route, Way, route
@@ -84,6 +85,22 @@ def test_what_ansible_core_has_something_to_say_about_is_native(action: str) -> 
     task.action = action
     options: dict[str, Any] = {"fork_actions": [], "thread_actions": []}
     assert route(Keywords(task, options), {}, lambda: TemplateEngine(variables={})) == NATIVE
+
+
+@pytest.mark.parametrize("action", ["{{ which }}", "ansible.builtin.{{ which }}"])
+def test_an_action_that_is_a_template_may_be_one_that_is_not_safe_on_threads(action: str) -> None:
+    routes = {routed({"action": action}, {"which": which}) for which in ("command", "pause")}
+    assert routes == {Route(Way.FORKED, "its action is a template, and could be any")}
+
+
+@pytest.mark.parametrize("action", ["{{ which }}", "a_module_that_does_not_exist"])
+def test_nobody_is_warned_of_an_action_that_cannot_be_resolved_yet(
+    action: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(type(Display()), "warning", lambda _self, message, **_options: pytest.fail(message))
+    task = Task.load({"connection": "ssh", **COMMAND})
+    task.action, task._resolved_action = action, None
+    route(Keywords(task, {"fork_actions": [], "thread_actions": []}), {}, lambda: TemplateEngine(variables={}))
 
 
 # -- connections
