@@ -18,12 +18,12 @@ from __future__ import annotations
 import functools
 import hashlib
 import inspect
-from types import FunctionType
 from typing import Any, NamedTuple
 
 from ansible.executor import module_common
 
 from ansible_svc.compat.module_search import names_for_one_build
+from ansible_svc.compat.other_names import with_names
 from ansible_svc.compat.shipped import is_shipped_file
 from ansible_svc.source import Source
 
@@ -113,11 +113,11 @@ def remember_imports() -> ImportMemory:
     if _memory is None:
         _memory = ImportMemory()
         stock = module_common.recursive_finder
-        names = {**stock.__globals__, **_Replaced(_memory).names()}
+        names = _Replaced(_memory).names()
 
         @functools.wraps(stock)
         def recursive_finder(*args: Any, **kwargs: Any) -> Any:
-            return FunctionType(stock.__code__, names | names_for_one_build())(*args, **kwargs)
+            return with_names(stock, **names, **names_for_one_build())(*args, **kwargs)
 
         module_common.recursive_finder = recursive_finder
     return _memory

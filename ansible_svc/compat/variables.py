@@ -6,14 +6,13 @@ For every host and task ansible-core asks the vars plugins for the same files ag
 facts of the host again: a third of what the main thread does for a small task, and most of it once facts are gathered.
 
 ``VariableManager.get_vars`` itself is ansible-core's, so precedence is too. It runs with other functions under a few of
-the names that it calls (see ``_calling``). Each of these gives what ansible-core's gives: it calls that one the first
+the names that it calls (see ``with_names``). Each of these gives what ansible-core's gives: it calls that one the first
 time, and later answers from memory as long as what decided the answer is the very same object, or never changes in a
 process. Nobody has to tell the memory that a variable has changed.
 """
 
 from __future__ import annotations
 
-import types
 from collections.abc import Callable, Iterable
 from operator import is_
 from typing import Any
@@ -29,6 +28,7 @@ from ansible.vars.plugins import get_vars_from_inventory_sources, get_vars_from_
 from ansible.vars.reserved import _RESERVED_NAMES, warn_if_reserved
 
 from ansible_svc.compat.core_plugins import core_plugin
+from ansible_svc.compat.other_names import with_names
 
 _INTERNAL = "_ansible_"
 
@@ -64,34 +64,18 @@ def remember_variables(manager: Any) -> None:
     # One entry a host is what pays. Cache plugins that make new facts at each look-up would otherwise fill the memory.
     facts = _FactsMemory(lambda: len(inventory.hosts) + 1)
     files = _FilesMemory()
-    sources = _calling(get_vars_from_inventory_sources, get_vars_from_path=files.get_vars, combine_vars=_combined)
-    manager._svc_get_vars = _calling(
+    sources = with_names(get_vars_from_inventory_sources, get_vars_from_path=files.get_vars, combine_vars=_combined)
+    manager._svc_get_vars = with_names(
         VariableManager.get_vars,
         **{_CLEAN: facts.cleaned},
         namespace_facts=facts.namespaced,
         get_vars_from_path=files.get_vars,
         get_vars_from_inventory_sources=sources,
-        get_group_vars=_calling(get_group_vars, combine_vars=_combined),
+        get_group_vars=with_names(get_group_vars, combine_vars=_combined),
         combine_vars=_combined,
         warn_if_reserved=_warn_if_reserved,
     )
     manager.__class__ = Variables
-
-
-def _calling(function: Any, **names: Any) -> Any:
-    """Return a function with the same code, for which some names of its module stand for something else."""
-    unknown = names.keys() - function.__globals__.keys()
-    if unknown:
-        raise RuntimeError(f"{function.__qualname__} of this ansible-core does not know {', '.join(sorted(unknown))}")
-    copy = types.FunctionType(
-        function.__code__,
-        function.__globals__ | names,
-        function.__name__,
-        function.__defaults__,
-        function.__closure__,
-    )
-    copy.__kwdefaults__ = function.__kwdefaults__
-    return copy
 
 
 def _combined(first: Any, second: Any, merge: bool | None = None) -> Any:

@@ -39,7 +39,8 @@ from ansible_svc.transport.boot import cache_options
 
 display = Display()
 
-_DEAD_WORKER_CHECK_S = 0.5
+#: How often the main thread looks, while it waits for a result, whether a worker has died.
+DEAD_WORKER_CHECK_S = 0.5
 
 
 class NativeStrategy(Mixin):
@@ -90,6 +91,9 @@ class NativeStrategy(Mixin):
         manager's copy; play_start was told the user's own name.
         """
         iterator._play.strategy = self.svc_name.removeprefix("svc_")
+        return self._svc_play(iterator, play_context)
+
+    def _svc_play(self, iterator: Any, play_context: Any) -> Any:
         return super().run(iterator, play_context)
 
     def _execute_meta(self, task: Any, play_context: Any, iterator: Any, target_host: Any) -> Any:
@@ -226,7 +230,7 @@ class NativeStrategy(Mixin):
         with self._results_lock:
             if not self._results:
                 asks = hasattr(self, "_process_rpc_queue")
-                self._results_lock.wait(MEANWHILE_S if asks else _DEAD_WORKER_CHECK_S)
+                self._results_lock.wait(MEANWHILE_S if asks else DEAD_WORKER_CHECK_S)
 
     def _svc_raise_if_dead(self) -> None:
         if not self._tqm.has_dead_workers():

@@ -252,6 +252,7 @@ def test_output_is_there_while_tasks_run(lab: Lab, tmp_path: Path, strategy: str
         ("free", "blocks", "host01"),
         ("free", "handlers", "all"),
         ("free", "includes", "all"),
+        ("free", "meta", "host01"),
         ("free", "roles", "host01"),
         ("host_pinned", "blocks", "host01"),
         ("host_pinned", "blocks", "host02"),

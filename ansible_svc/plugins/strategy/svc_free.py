@@ -35,7 +35,7 @@ EXAMPLES = """
 from ansible.plugins.strategy.free import StrategyModule as Stock
 
 try:
-    from ansible_svc.engine.strategy import NativeStrategy
+    from ansible_svc.engine.free import NativeFreeStrategy
     from ansible_svc.plugins.doc_fragments.strategy import ModuleDocFragment as Options
 except ModuleNotFoundError as error:
     from ansible.errors import AnsibleError
@@ -46,14 +46,14 @@ except ModuleNotFoundError as error:
 
     Options = None  # type: ignore[assignment, misc]
 
-    class NativeStrategy:  # type: ignore[no-redef]
+    class NativeFreeStrategy:  # type: ignore[no-redef]
         """Stand in for the engine that is not installed."""
 
         def __init__(self, _tqm: object) -> None:
             raise _missing
 
 
-class StrategyModule(NativeStrategy, Stock):
+class StrategyModule(NativeFreeStrategy, Stock):
     """ansible-core's free strategy, with our queueing."""
 
     svc_name = "svc_free"

@@ -24,6 +24,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ansible_svc.compat import variables
+from ansible_svc.compat.other_names import with_names
 from ansible_svc.compat.variables import Variables, remember_variables
 from tests.unit.ansible_setup import set_up
 
@@ -368,4 +369,4 @@ def test_the_manager_stays_the_same_object_and_only_ansible_cores_own_is_changed
 
 def test_an_ansible_core_that_works_otherwise_is_noticed() -> None:
     with pytest.raises(RuntimeError, match="same of this ansible-core does not know a_name"):
-        variables._calling(same, a_name=1)
+        with_names(same, a_name=1)
