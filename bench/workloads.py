@@ -61,5 +61,6 @@ WORKLOADS = {
         Workload("1command", "command.yml", 1),
         Workload("debug100", "debug.yml", 100),
         Workload("mixed", "mixed.yml", 1),
+        Tasks("facts", tasks=({"name": "Gather facts", "ansible.builtin.setup": {}},)),
     )
 }
