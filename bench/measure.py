@@ -154,7 +154,7 @@ class _Controller:
     def __init__(self, lab: Lab, contender: Contender, setting: Setting, port: int) -> None:
         self._lab = lab
         # All hosts share this home: whose module makes the folder, and warns of it, would be left to chance.
-        (lab.directory / "home" / lab.user / ".ansible" / "tmp").mkdir(mode=0o700, parents=True, exist_ok=True)
+        lab.remote_tmp.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._contender = contender
         self._setting = setting
         # ssh_args stay ansible-core's own, as most users have them: what ssh has to know of the lab goes beside them.

@@ -16,7 +16,7 @@ from ansible.plugins.strategy.free import StrategyModule as Free
 
 from ansible_svc.compat.other_names import with_names
 from ansible_svc.engine.slots import MEANWHILE_S
-from ansible_svc.engine.strategy import DEAD_WORKER_CHECK_S, NativeStrategy
+from ansible_svc.engine.strategy import NativeStrategy
 
 
 class NativeFreeStrategy(NativeStrategy):
@@ -70,6 +70,6 @@ class NativeFreeStrategy(NativeStrategy):
         self._svc_went_on = False
 
     def _svc_patience_s(self) -> float:
-        """Return how long to wait at most: the end of a process is told by nobody, nor is what it asks (2.21)."""
+        """Return how long to wait at most: nobody tells of the end of a process either."""
         processes = any(hasattr(worker, "sentinel") and worker.is_alive() for worker in self._workers)
-        return MEANWHILE_S if processes or hasattr(self, "_process_rpc_queue") else DEAD_WORKER_CHECK_S
+        return MEANWHILE_S if processes else super()._svc_patience_s()

@@ -39,8 +39,7 @@ from ansible_svc.transport.boot import cache_options
 
 display = Display()
 
-#: How often the main thread looks, while it waits for a result, whether a worker has died.
-DEAD_WORKER_CHECK_S = 0.5
+_DEAD_WORKER_CHECK_S = 0.5
 
 
 class NativeStrategy(Mixin):
@@ -229,8 +228,11 @@ class NativeStrategy(Mixin):
     def _svc_wait_for_result(self) -> None:
         with self._results_lock:
             if not self._results:
-                asks = hasattr(self, "_process_rpc_queue")
-                self._results_lock.wait(MEANWHILE_S if asks else DEAD_WORKER_CHECK_S)
+                self._results_lock.wait(self._svc_patience_s())
+
+    def _svc_patience_s(self) -> float:
+        """Return how long to wait for a result before looking what nobody tells: what a task asks (2.21), who died."""
+        return MEANWHILE_S if hasattr(self, "_process_rpc_queue") else _DEAD_WORKER_CHECK_S
 
     def _svc_raise_if_dead(self) -> None:
         if not self._tqm.has_dead_workers():

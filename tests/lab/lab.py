@@ -255,8 +255,12 @@ class Lab:
 
     def temporary_directories(self) -> list[Path]:
         """List the directories in which the hosts' sessions keep what has to be gone after a task."""
-        remote_tmp = self.directory / "home" / self.user / ".ansible" / "tmp"
-        return [path for path in (remote_tmp, self._tmpdir) if path.exists()]
+        return [path for path in (self.remote_tmp, self._tmpdir) if path.exists()]
+
+    @property
+    def remote_tmp(self) -> Path:
+        """Where modules on the hosts make their temporary directories (ansible-core's remote_tmp)."""
+        return self.directory / "home" / self.user / ".ansible" / "tmp"
 
     # -- inside
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from ansible_svc.engine import free
+from ansible_svc.engine import strategy as strategies
 from ansible_svc.engine.free import NativeFreeStrategy
 from ansible_svc.engine.results import ResultQueue
 from ansible_svc.engine.slots import MEANWHILE_S
@@ -35,7 +35,7 @@ class Strategy(NativeFreeStrategy):
 
 @pytest.fixture
 def strategy(monkeypatch: pytest.MonkeyPatch) -> Strategy:
-    monkeypatch.setattr(free, "DEAD_WORKER_CHECK_S", LONG_S)
+    monkeypatch.setattr(strategies, "_DEAD_WORKER_CHECK_S", LONG_S)
     return Strategy()
 
 
@@ -78,7 +78,7 @@ def test_nothing_is_waited_for_when_nothing_is_pending(strategy: Strategy) -> No
 
 
 def test_it_waits_otherwise(strategy: Strategy, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(free, "DEAD_WORKER_CHECK_S", 0.2)
+    monkeypatch.setattr(strategies, "_DEAD_WORKER_CHECK_S", 0.2)
     assert paused_s(strategy) >= 0.2
 
 
